@@ -1,0 +1,117 @@
+"""SQL as trees: the few helpers through which every query is built.
+
+Values become literals that the generator quotes, identifiers are always quoted; no text is pasted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from esanalytics._instants import iso
+
+__all__ = [
+    "DIALECT",
+    "Literal",
+    "all_of",
+    "any_of",
+    "cast",
+    "column",
+    "condition",
+    "function",
+    "is_in",
+    "literal",
+    "parquet",
+    "text",
+    "try_cast",
+]
+
+DIALECT = "duckdb"
+Literal = str | int | float | bool | dt.datetime | None
+
+
+def column(name: str, *, table: str | None = None) -> exp.Column:
+    """Name a column, quoted."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=table, quoted=True)
+
+
+def literal(value: Literal) -> exp.Expression:
+    """Write a value as a literal; instants are TIMESTAMPTZ in UTC."""
+    if isinstance(value, dt.datetime):
+        return cast(exp.Literal.string(iso(value)), "TIMESTAMPTZ")
+    return exp.convert(value)
+
+
+def function(name: str, *args: exp.Expression) -> exp.Anonymous:
+    """Call an engine function by its exact name."""
+    return exp.Anonymous(this=name, expressions=list(args))
+
+
+def cast(value: exp.Expression, type_: str) -> exp.Cast:
+    """Cast, raising on values that do not fit."""
+    return exp.Cast(this=value, to=exp.DataType.build(type_, dialect=DIALECT, udt=True))
+
+
+def try_cast(value: exp.Expression, type_: str) -> exp.TryCast:
+    """Cast, with NULL for values that do not fit."""
+    return exp.TryCast(this=value, to=exp.DataType.build(type_, dialect=DIALECT, udt=True))
+
+
+def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression | None:
+    """Join conditions with AND; None where there are none."""
+    found = list(conditions)
+    return reduce(lambda a, b: exp.And(this=_paren(a), expression=_paren(b)), found) if found else None
+
+
+def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression | None:
+    """Join conditions with OR; None where there are none."""
+    found = list(conditions)
+    return reduce(lambda a, b: exp.Or(this=_paren(a), expression=_paren(b)), found) if found else None
+
+
+def is_in(value: exp.Expression, options: Sequence[Literal]) -> exp.Expression:
+    """Test whether a value is one of some options; one option is an equality, none is false."""
+    if not options:
+        return exp.false()
+    if len(options) == 1:
+        return exp.EQ(this=value, expression=literal(options[0]))
+    return exp.In(this=value, expressions=[literal(option) for option in options])
+
+
+def parquet(paths: Sequence[str]) -> exp.Expression:
+    """Read exactly these Parquet files."""
+    files = exp.Array(expressions=[exp.Literal.string(path) for path in paths])
+    plain = exp.EQ(this=exp.to_identifier("hive_partitioning"), expression=exp.false())
+    return exp.Anonymous(this="read_parquet", expressions=[files, plain])
+
+
+def condition(sql: str) -> exp.Expression:
+    """Read a user's boolean SQL expression.
+
+    Raises:
+        ValueError: the text is not one SQL expression.
+    """
+    try:
+        trees = sqlglot.parse(f"SELECT 1 WHERE {sql}", dialect=DIALECT)
+    except SqlglotError as error:
+        raise ValueError(f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\"") from error
+    where = trees[0].args.get("where") if len(trees) == 1 and trees[0] is not None else None
+    only_where = where is not None and {k for k, v in trees[0].args.items() if v} <= {"kind", "expressions", "where"}
+    if not only_where:
+        raise ValueError(f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\"")
+    tree: exp.Expression = where.this
+    return tree
+
+
+def text(tree: exp.Expression, *, pretty: bool = False) -> str:
+    """Write a tree as SQL for the engine."""
+    return tree.sql(dialect=DIALECT, pretty=pretty, comments=False)
+
+
+def _paren(tree: exp.Expression) -> exp.Expression:
+    return exp.Paren(this=tree) if isinstance(tree, exp.Connector) else tree

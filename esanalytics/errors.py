@@ -1,0 +1,173 @@
+"""Every error the library raises on purpose, in one tree.
+
+::
+
+    EsAnalyticsError
+    ├── StoreError             the log on disk
+    │   ├── StoreNotFoundError     (also FileNotFoundError)
+    │   ├── StoreExistsError       (also FileExistsError)
+    │   ├── StoreFormatError       written by a newer version
+    │   ├── AppendConflictError    another writer was first
+    │   ├── DuplicateEventError    one id, two contents
+    │   └── CorruptFileError       a data file is missing or damaged
+    ├── SchemaError            what an event looks like
+    │   └── InvalidEventError      (also ValueError)
+    ├── SourceError            what came from outside, with its origin and line
+    ├── ProjectionError        what a projection says
+    │   └── CompileError           it cannot be turned into a query
+    ├── EngineError            a query failed
+    │   └── UnsupportedError       (also NotImplementedError)
+    └── MissingDependencyError (also ImportError)
+
+Facts are positional arguments and the text is made in ``__str__``, so every error survives pickling
+and its facts can be read by a program. Each message names the remedy.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AppendConflictError",
+    "CompileError",
+    "CorruptFileError",
+    "DuplicateEventError",
+    "EngineError",
+    "EsAnalyticsError",
+    "InvalidEventError",
+    "MissingDependencyError",
+    "ProjectionError",
+    "SchemaError",
+    "SourceError",
+    "StoreError",
+    "StoreExistsError",
+    "StoreFormatError",
+    "StoreNotFoundError",
+    "UnsupportedError",
+]
+
+
+class EsAnalyticsError(Exception):
+    """The root of the tree: catch this to catch everything the library raises on purpose."""
+
+
+class StoreError(EsAnalyticsError):
+    """The store could not do what was asked; nothing was changed. Args: path, reason, remedy."""
+
+    def __str__(self) -> str:
+        path, reason, remedy = (*self.args, "", "", "")[:3]
+        return "; ".join(part for part in (f"store {str(path)!r}: {reason}", remedy) if part)
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is no store at this path. Args: path, reason."""
+
+    def __str__(self) -> str:
+        path, *rest = self.args
+        reason = f" ({rest[0]})" if rest else ""
+        return f"no store at {str(path)!r}{reason}; make one with Store.create({str(path)!r})"
+
+
+class StoreExistsError(StoreError, FileExistsError):
+    """There is already something at this path. Args: path, what."""
+
+    def __str__(self) -> str:
+        path, what = self.args
+        return f"{str(path)!r} is already {what}; open it with Store.open, or choose another path"
+
+
+class StoreFormatError(StoreError):
+    """The store was written in a format this version does not know. Args: path, found, known."""
+
+    def __str__(self) -> str:
+        path, found, known = self.args
+        return (
+            f"store {str(path)!r} has format {found}, this version reads up to {known}; "
+            "upgrade with: pip install -U esanalytics"
+        )
+
+
+class AppendConflictError(StoreError):
+    """A stream was not where the append expected it. Args: service, stream_id, expected, found."""
+
+    def __str__(self) -> str:
+        service, stream_id, expected, found = self.args
+        return (
+            f"stream {stream_id!r} of service {service!r} is at {found}, not the expected {expected}; "
+            "read it again and retry"
+        )
+
+
+class DuplicateEventError(StoreError):
+    """One event id with two contents. Args: event_id, first (where, what), second (where, what)."""
+
+    def __str__(self) -> str:
+        event_id, first, second = self.args
+        return (
+            f"event id {event_id!r} stands for two different events: {first} and {second}; "
+            "give the second an id of its own, or leave it out (on_invalid='quarantine' sets it aside)"
+        )
+
+
+class CorruptFileError(StoreError):
+    """A data file of the store is missing or damaged. Args: path, reason."""
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"data file {str(path)!r} {reason}; restore this file from a backup, the rest of the store is unharmed"
+
+
+class SchemaError(EsAnalyticsError):
+    """An event does not look as it should."""
+
+
+class InvalidEventError(SchemaError, ValueError):
+    """An event cannot be stored. Args: origin, line (or None), reason, remedy."""
+
+    def __str__(self) -> str:
+        origin, line, reason, remedy = (*self.args, "", "")[:4]
+        where = f"{origin}:{line}" if line is not None else str(origin)
+        return "; ".join(part for part in (f"{where}: {reason}", remedy) if part)
+
+
+class SourceError(EsAnalyticsError):
+    """Something from outside cannot be read. Args: origin, line (or None), reason, remedy."""
+
+    def __str__(self) -> str:
+        origin, line, reason, remedy = (*self.args, "", "")[:4]
+        where = f"{origin}:{line}" if line is not None else str(origin)
+        return "; ".join(part for part in (f"{where}: {reason}", remedy) if part)
+
+
+class ProjectionError(EsAnalyticsError):
+    """A projection says something that has no meaning. Args: projection, reason, remedy."""
+
+    def __str__(self) -> str:
+        name, reason, remedy = (*self.args, "", "")[:3]
+        return "; ".join(part for part in (f"projection {name!r}: {reason}", remedy) if part)
+
+
+class CompileError(ProjectionError):
+    """A projection has a meaning that cannot be turned into a query. Args: projection, reason, remedy."""
+
+
+class EngineError(EsAnalyticsError):
+    """A query failed in the engine. Args: reason, sql."""
+
+    def __str__(self) -> str:
+        reason, *_ = self.args
+        return str(reason)
+
+
+class UnsupportedError(EngineError, NotImplementedError):
+    """This cannot be done with this kind of thing. Args: what, remedy."""
+
+    def __str__(self) -> str:
+        what, remedy = (*self.args, "")[:2]
+        return "; ".join(part for part in (str(what), str(remedy)) if part)
+
+
+class MissingDependencyError(EsAnalyticsError, ImportError):
+    """An optional package is not installed. Args: package, extra."""
+
+    def __str__(self) -> str:
+        package, extra = self.args
+        return f"{package} is not installed; run: pip install 'esanalytics[{extra}]'"
