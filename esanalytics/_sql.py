@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import reduce
 
 import sqlglot
@@ -20,19 +21,24 @@ __all__ = [
     "Literal",
     "all_of",
     "any_of",
+    "at_most",
+    "between",
     "cast",
     "column",
     "condition",
+    "equals",
     "function",
+    "grouped",
     "is_in",
     "literal",
     "parquet",
+    "payload",
     "text",
     "try_cast",
 ]
 
 DIALECT = "duckdb"
-Literal = str | int | float | bool | dt.datetime | None
+Literal = str | int | float | bool | Decimal | dt.datetime | None
 
 
 def column(name: str, *, table: str | None = None) -> exp.Column:
@@ -41,9 +47,13 @@ def column(name: str, *, table: str | None = None) -> exp.Column:
 
 
 def literal(value: Literal) -> exp.Expression:
-    """Write a value as a literal; instants are TIMESTAMPTZ in UTC."""
+    """Write a value as a literal: instants are TIMESTAMPTZ in UTC, floats DOUBLE, Decimals DECIMAL."""
     if isinstance(value, dt.datetime):
         return cast(exp.Literal.string(iso(value)), "TIMESTAMPTZ")
+    if isinstance(value, float):
+        return cast(exp.Literal.string(repr(value)), "DOUBLE")
+    if isinstance(value, Decimal):
+        return _decimal(value)
     return exp.convert(value)
 
 
@@ -55,6 +65,16 @@ def function(name: str, *args: exp.Expression) -> exp.Anonymous:
 def cast(value: exp.Expression, type_: str) -> exp.Cast:
     """Cast, raising on values that do not fit."""
     return exp.Cast(this=value, to=exp.DataType.build(type_, dialect=DIALECT, udt=True))
+
+
+def payload(path: Sequence[str]) -> exp.Expression:
+    """Name a field of the payload, by its keys from the top; NULL where an event has none."""
+    return reduce(lambda found, key: exp.Dot(this=found, expression=exp.to_identifier(key, quoted=True)), path, column("data"))
+
+
+def grouped(source: exp.Expression, *values: exp.Expression) -> exp.Select:
+    """List the different rows that some expressions give over a source."""
+    return exp.select(*values).distinct().from_(source)
 
 
 def try_cast(value: exp.Expression, type_: str) -> exp.TryCast:
@@ -74,6 +94,11 @@ def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression | None:
     return reduce(lambda a, b: exp.Or(this=_paren(a), expression=_paren(b)), found) if found else None
 
 
+def equals(value: exp.Expression, other: Literal) -> exp.Expression:
+    """Test for equality with a value."""
+    return exp.EQ(this=value, expression=literal(other))
+
+
 def is_in(value: exp.Expression, options: Sequence[Literal]) -> exp.Expression:
     """Test whether a value is one of some options; one option is an equality, none is false."""
     if not options:
@@ -81,6 +106,16 @@ def is_in(value: exp.Expression, options: Sequence[Literal]) -> exp.Expression:
     if len(options) == 1:
         return exp.EQ(this=value, expression=literal(options[0]))
     return exp.In(this=value, expressions=[literal(option) for option in options])
+
+
+def at_most(value: exp.Expression, greatest: Literal) -> exp.Expression:
+    """Test whether a value is no greater than another."""
+    return exp.LTE(this=value, expression=literal(greatest))
+
+
+def between(value: exp.Expression, least: Literal, greatest: Literal) -> exp.Expression:
+    """Test whether a value lies between two others, both included."""
+    return exp.Between(this=value, low=literal(least), high=literal(greatest))
 
 
 def parquet(paths: Sequence[str]) -> exp.Expression:
@@ -111,6 +146,13 @@ def condition(sql: str) -> exp.Expression:
 def text(tree: exp.Expression, *, pretty: bool = False) -> str:
     """Write a tree as SQL for the engine."""
     return tree.sql(dialect=DIALECT, pretty=pretty, comments=False)
+
+
+def _decimal(value: Decimal) -> exp.Expression:
+    _, digits, exponent = value.as_tuple()
+    scale = max(0, -exponent) if isinstance(exponent, int) else 0
+    width = min(38, max(len(digits), scale + 1))
+    return cast(exp.Literal.string(f"{value:f}"), f"DECIMAL({width},{scale})")
 
 
 def _paren(tree: exp.Expression) -> exp.Expression:

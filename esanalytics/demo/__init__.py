@@ -1,0 +1,7 @@
+"""A shop of five services, and what its logs must fold to."""
+
+from esanalytics.demo._generate import generate
+from esanalytics.demo._truth import Truth, truth
+from esanalytics.demo._write import write
+
+__all__ = ["Truth", "generate", "truth", "write"]

@@ -1,0 +1,225 @@
+"""A lazy answer: nothing runs until it is looked at, and then only what the look needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from esanalytics._optional import requires
+from esanalytics.engines._duckdb import DuckDB
+from esanalytics.errors import CorruptFileError, EngineError
+
+if TYPE_CHECKING:  # their import takes a while, and an answer may never be asked for as theirs
+    import pandas as pd
+    import polars as pl
+
+__all__ = ["Plan", "Result"]
+
+PREVIEW_ROWS = 10
+_BATCH_ROWS = 100_000
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run: a query, the statements it needs before it, and the files it reads.
+
+    Attributes:
+        query: one SELECT.
+        setup: statements that make the temporary views which the query names.
+        parameters: values for the query's ``?`` or ``$name``.
+        files: the data files read, for naming the one that is damaged.
+    """
+
+    query: str
+    setup: tuple[str, ...] = ()
+    parameters: Parameters = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The answer to a question, computed when it is converted or looked at.
+
+    Each conversion runs the query on a cursor of its own: a result survives the next query on the same
+    store, and may be read many times. VARIANT columns come as Python objects in ``df()`` and in iteration
+    (``Decimal`` stays ``Decimal``), and as JSON text in Arrow and polars.
+
+    Raises:
+        EngineError: on any conversion, when the query fails.
+        CorruptFileError: on any conversion, when a data file is missing or damaged.
+    """
+
+    _engine: DuckDB
+    _plan: Callable[[], Plan]
+
+    @property
+    def sql(self) -> str:
+        """The statements that run, ready to be pasted into DuckDB."""
+        plan = self._plan()
+        return ";\n".join([*plan.setup, plan.query])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, without running the query."""
+        return tuple(self._types())
+
+    def df(self) -> pd.DataFrame:
+        """Return a pandas DataFrame; instants are ``datetime64[us, UTC]``, payloads Python objects."""
+        with self._run() as (cursor, plan):
+            frame: pd.DataFrame = cursor.execute(plan.query, plan.parameters).df()
+            return frame
+
+    def arrow(self) -> pa.Table:
+        """Return a ``pyarrow.Table``; payloads are JSON text."""
+        with self._run(self._as_json) as (cursor, plan):
+            return _relation(cursor, plan).to_arrow_table()
+
+    def pl(self) -> pl.DataFrame:
+        """Return a polars DataFrame; payloads are JSON text.
+
+        Raises:
+            MissingDependencyError: polars is not installed.
+        """
+        with requires("polars"):
+            import polars as pl  # noqa: PLC0415  an extra
+        return pl.DataFrame(self.arrow())
+
+    def batches(self, *, exact: bool = False) -> pa.RecordBatchReader:
+        """Stream the answer as Arrow record batches, in bounded memory.
+
+        Args:
+            exact: keep VARIANT columns as Arrow's variant type instead of JSON text.
+        """
+        with self._run(None if exact else self._as_json, keep_open=True) as (cursor, plan):
+            reader = _relation(cursor, plan).to_arrow_reader(_BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(reader.schema, _holding(reader, (cursor, self)))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.batches().__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        with self._run(lambda sql: f"SELECT count(*) FROM ({sql})") as (cursor, plan):
+            return int(cursor.execute(plan.query, plan.parameters).fetchall()[0][0])
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        with self._run(keep_open=True) as (cursor, plan):
+            cursor.execute(plan.query, plan.parameters)
+            names = [column[0] for column in cursor.description or ()]
+            while rows := cursor.fetchmany(10_000):
+                for row in rows:
+                    yield dict(zip(names, map(_in_utc, row), strict=True))
+
+    def head(self, rows: int = PREVIEW_ROWS) -> list[dict[str, Any]]:
+        """Return the first rows as dicts, computing no more than they need."""
+        with self._run(_limited(rows)) as (cursor, plan):
+            found = cursor.execute(plan.query, plan.parameters)
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, map(_in_utc, row), strict=True)) for row in found.fetchall()]
+
+    def __repr__(self) -> str:
+        types = ", ".join(f"{name} {type_}" for name, type_ in self._types().items())
+        return f"Result({types}); .df(), .arrow(), .pl() run it, .sql shows it"
+
+    def _repr_html_(self) -> str:
+        rows = self.head(PREVIEW_ROWS + 1)
+        types = self._types()
+        top = "".join(f"<th title='{html.escape(t)}'>{html.escape(n)}</th>" for n, t in types.items())
+        body = "".join(_html_row(row.values()) for row in rows[:PREVIEW_ROWS])
+        more = f"the first {PREVIEW_ROWS} rows" if len(rows) > PREVIEW_ROWS else f"{len(rows)} rows"
+        return (
+            f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{more} × {len(types)} columns; instants are UTC</p>"
+        )
+
+    def _types(self) -> dict[str, str]:
+        with self._run(lambda sql: f"DESCRIBE {sql}") as (cursor, plan):
+            return {row[0]: row[1] for row in cursor.execute(plan.query, plan.parameters).fetchall()}
+
+    def _as_json(self, sql: str) -> str:
+        types = self._types()
+        if not any("VARIANT" in type_ for type_ in types.values()):
+            return sql
+        columns = ", ".join(
+            f"CAST({_quoted(n)} AS JSON)::VARCHAR AS {_quoted(n)}" if "VARIANT" in t else _quoted(n)
+            for n, t in types.items()
+        )
+        return f"SELECT {columns} FROM ({sql})"
+
+    @contextmanager
+    def _run(
+        self, wrap: Callable[[str], str] | None = None, *, keep_open: bool = False
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Plan]]:
+        plan = self._plan()
+        query = wrap(plan.query) if wrap else plan.query
+        cursor = self._engine.cursor()
+        try:
+            for statement in plan.setup:
+                cursor.execute(statement)
+            yield cursor, Plan(query, plan.setup, plan.parameters, plan.files)
+        except duckdb.Error as error:
+            raise _explained(error, plan) from error
+        finally:
+            if not keep_open:
+                cursor.close()
+
+
+def _relation(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> duckdb.DuckDBPyRelation:
+    return cursor.sql(plan.query, params=plan.parameters) if plan.parameters else cursor.sql(plan.query)
+
+
+def _holding(reader: pa.RecordBatchReader, _alive: object) -> Iterator[pa.RecordBatch]:
+    yield from reader
+
+
+def _limited(rows: int) -> Callable[[str], str]:
+    return lambda sql: f"SELECT * FROM ({sql}) LIMIT {int(rows)}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _in_utc(value: Any) -> Any:  # noqa: ANN401  any value of any column
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return value.astimezone(dt.UTC)
+    return value
+
+
+def _html_row(values: Iterable[Any]) -> str:
+    cells = "".join(f"<td>{html.escape(_short(value))}</td>" for value in values)
+    return f"<tr>{cells}</tr>"
+
+
+def _short(value: Any, length: int = 120) -> str:  # noqa: ANN401  any value of any column
+    if value is None:
+        return ""
+    shown = value.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000") if isinstance(value, dt.datetime) else str(value)
+    return shown if len(shown) <= length else shown[: length - 1] + "…"
+
+
+def _explained(error: duckdb.Error, plan: Plan) -> EngineError | CorruptFileError:
+    damaged = _damaged_file(str(error), plan.files)
+    if damaged is not None:
+        return damaged
+    return EngineError(str(error), plan.query)
+
+
+def _damaged_file(message: str, files: tuple[str, ...]) -> CorruptFileError | None:
+    for path in files:
+        if not Path(path).exists():
+            return CorruptFileError(path, "is missing")
+    named = next((path for path in files if path in message), None)
+    return CorruptFileError(named, f"cannot be read ({message.splitlines()[0]})") if named else None

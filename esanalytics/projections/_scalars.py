@@ -1,0 +1,134 @@
+"""Typed expressions as SQL trees."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import reduce
+
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics.projections._typed import Typed
+from esanalytics.projections._types import is_integer
+
+__all__ = ["constant", "exists", "payload", "scalar"]
+
+
+def scalar(value: Typed) -> exp.Expression:
+    """Write a typed expression as SQL."""
+    return _WRITERS[value.op](value)
+
+
+def payload(path: tuple[str, ...]) -> exp.Expression:
+    """Name a path of the payload."""
+    keys = [exp.to_identifier(key, quoted=True) for key in path]
+    return reduce(lambda tree, key: exp.Dot(this=tree, expression=key), keys, sql.column("data"))
+
+
+def exists(path: tuple[str, ...]) -> exp.Expression:
+    """Test whether the payload has a path, null included; NULL where there is no payload."""
+    keys = [exp.Literal.string(key) for key in path]
+    return sql.function("variant_exists", sql.column("data"), keys[0] if len(keys) == 1 else exp.Array(expressions=keys))
+
+
+def constant(value: Typed) -> exp.Expression:
+    """Write a constant of exactly its type."""
+    plain = value.args[0]
+    if plain is None or is_integer(value.type):
+        return sql.cast(sql.literal(plain), value.type)
+    if isinstance(plain, Decimal):
+        return sql.cast(exp.Literal.string(f"{plain:f}"), value.type)
+    if isinstance(plain, dt.date) and not isinstance(plain, dt.datetime):
+        return sql.cast(exp.Literal.string(plain.isoformat()), "DATE")
+    return sql.literal(plain)
+
+
+def _field(value: Typed) -> exp.Expression:
+    path, stored = value.args
+    found = payload(path)
+    if value.type == "VARIANT":
+        return found
+    inner = sql.try_cast(found, stored) if stored not in {None, value.type} else found
+    return sql.try_cast(inner, value.type)
+
+
+def _envelope(value: Typed) -> exp.Expression:
+    return sql.column(value.args[0])
+
+
+def _cast(value: Typed) -> exp.Expression:
+    inner = value.args[0]
+    bare = inner.op == "constant" and is_integer(inner.type)
+    return sql.cast(sql.literal(inner.args[0]) if bare else scalar(inner), value.type)
+
+
+def _binary(node: type[exp.Binary]) -> Callable[[Typed], exp.Expression]:
+    def write(value: Typed) -> exp.Expression:
+        left, right = value.args
+        return exp.Paren(this=node(this=_operand(left, right), expression=_operand(right, left)))
+
+    return write
+
+
+def _operand(value: Typed, other: Typed) -> exp.Expression:
+    bare = value.op == "constant" and value.args[0] is not None and is_integer(other.type) and other.op != "constant"
+    return sql.literal(value.args[0]) if bare else scalar(value)
+
+
+def _divide(value: Typed) -> exp.Expression:
+    left, right = value.args
+    divisor = exp.Nullif(this=scalar(right), expression=sql.literal(0))
+    return exp.Paren(this=exp.Div(this=scalar(left), expression=divisor, typed=False, safe=False))
+
+
+def _negative(value: Typed) -> exp.Expression:
+    return exp.Paren(this=exp.Neg(this=exp.Paren(this=scalar(value.args[0]))))
+
+
+def _not(value: Typed) -> exp.Expression:
+    return exp.Paren(this=exp.Not(this=exp.Paren(this=scalar(value.args[0]))))
+
+
+def _is_null(value: Typed) -> exp.Expression:
+    return exp.Paren(this=exp.Is(this=scalar(value.args[0]), expression=exp.Null()))
+
+
+def _coalesce(value: Typed) -> exp.Expression:
+    this, *rest = (scalar(part) for part in value.args)
+    return exp.Coalesce(this=this, expressions=rest)
+
+
+def _case(value: Typed) -> exp.Expression:
+    *branches, otherwise = (scalar(part) for part in value.args)
+    ifs = [exp.If(this=when, true=then) for when, then in zip(branches[::2], branches[1::2], strict=True)]
+    return exp.Case(ifs=ifs, default=otherwise) if ifs else otherwise
+
+
+_NODES: Mapping[str, type[exp.Binary]] = {
+    "+": exp.Add,
+    "-": exp.Sub,
+    "*": exp.Mul,
+    "=": exp.EQ,
+    "<>": exp.NEQ,
+    "<": exp.LT,
+    "<=": exp.LTE,
+    ">": exp.GT,
+    ">=": exp.GTE,
+    "and": exp.And,
+    "or": exp.Or,
+}
+_WRITERS: Mapping[str, Callable[[Typed], exp.Expression]] = {
+    "field": _field,
+    "envelope": _envelope,
+    "constant": constant,
+    "cast": _cast,
+    "/": _divide,
+    "negative": _negative,
+    "not": _not,
+    "is_null": _is_null,
+    "case": _case,
+    "coalesce": _coalesce,
+    **{op: _binary(node) for op, node in _NODES.items()},
+}

@@ -1,0 +1,290 @@
+"""The commit log: which files make up the store, and how they change, atomically.
+
+All that the library knows of Delta Lake is in this module. The rest sees a ``CommitLog``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+
+from esanalytics._instants import iso
+from esanalytics.errors import StoreExistsError, StoreFormatError, StoreNotFoundError
+from esanalytics.events import storage_types
+from esanalytics.store._files import DataFile, Period
+
+__all__ = ["FORMAT", "CommitLog", "DeltaLog", "Head", "RaceLost"]
+
+FORMAT = 1
+"""The store's format; a store of a greater one is refused."""
+
+_DELTA_TYPES = {
+    "BIGINT": "long",
+    "INTEGER": "integer",
+    "TINYINT": "byte",
+    "VARCHAR": "string",
+    "TIMESTAMPTZ": "timestamp",
+    "VARIANT": "variant",
+}
+_STATS = ("position", "stream_id", "occurred_at", "recorded_at")
+_REOPEN_AFTER = 50
+_CONFIGURATION = {
+    "delta.checkpointInterval": "16",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+}
+
+
+class RaceLost(Exception):  # noqa: N818  no error of the user's: the writer tries again
+    """Another writer committed first; read the head again and retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The store at one commit: its last position, its compactions so far, its files."""
+
+    position: int
+    maintenance: int
+    files: tuple[DataFile, ...]
+
+
+class CommitLog(Protocol):
+    """The seam between the store and the table format."""
+
+    def head(self) -> Head:
+        """Read the newest commit."""
+
+    def append(self, after: Head, files: Sequence[DataFile], position: int) -> None:
+        """Add files that take the store from ``after`` to ``position``; RaceLost if it has moved on."""
+
+    def replace(self, after: Head, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
+        """Put files in the place of others, changing no event; RaceLost if another replaced first."""
+
+
+@dataclass(slots=True, eq=False)
+class DeltaLog:
+    """A Delta table as commit log.
+
+    Appends race on ``Transaction("position")`` and replacements on ``Transaction("maintenance")``, so that
+    the two kinds never disturb each other. A handle is opened anew every 50 commits: a long-lived one
+    becomes slow.
+    """
+
+    path: Path
+    partition: Period
+    _table: DeltaTable = field(repr=False)
+    _commits: int = 0
+    _seen: tuple[int, Head] | None = field(default=None, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @classmethod
+    def create(cls, path: Path, partition: Period) -> DeltaLog:
+        """Make an empty log.
+
+        Raises:
+            StoreExistsError: there is a table already.
+        """
+        if (path / "_delta_log").exists():
+            raise StoreExistsError(path.parent, "a store")
+        path.mkdir(parents=True, exist_ok=True)
+        own = {"esanalytics.format": str(FORMAT), "esanalytics.partition": partition}
+        table = DeltaTable.create(
+            path,
+            _schema(partition),
+            mode="error",
+            name="esanalytics events",
+            partition_by=["service", partition],
+            configuration={**_CONFIGURATION, **own},
+            raise_if_key_not_exists=False,
+        )
+        log = cls(path, partition, table)
+        log._sync(0)
+        _sync_folder(path)
+        _sync_folder(path.parent)
+        return log
+
+    @classmethod
+    def open(cls, path: Path) -> DeltaLog:
+        """Open the log at ``path``.
+
+        Raises:
+            StoreNotFoundError: there is none, or it is no store of ours.
+            StoreFormatError: it was written by a newer version.
+        """
+        try:
+            table = DeltaTable(path) if (path / "_delta_log").is_dir() else None
+        except TableNotFoundError:
+            table = None
+        if table is None:
+            raise StoreNotFoundError(path.parent)
+        settings = table.metadata().configuration
+        if "esanalytics.format" not in settings:
+            raise StoreNotFoundError(path.parent, "there is a Delta table, of something else")
+        if int(settings["esanalytics.format"]) > FORMAT:
+            raise StoreFormatError(path.parent, settings["esanalytics.format"], FORMAT)
+        partition: Period = settings["esanalytics.partition"]
+        return cls(path, partition, table)
+
+    def head(self) -> Head:
+        """Read the newest commit."""
+        with self._lock:
+            self._refresh()
+            version = self._table.version()
+            if self._seen is None or self._seen[0] != version:
+                self._seen = (version, self._read())
+            return self._seen[1]
+
+    def append(self, after: Head, files: Sequence[DataFile], position: int) -> None:
+        """Add files that take the store from ``after`` to ``position``."""
+        actions = [self._add(file, data_change=True) for file in files]
+        with self._lock:
+            if self.head().position != after.position:
+                raise RaceLost
+            self._commit(actions, Transaction("position", position))
+
+    def replace(self, after: Head, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
+        """Put files in the place of others, changing no event."""
+        now = int(time.time() * 1000)
+        gone = [RemoveAction(file.path, False, now, file.size, self._values(file)) for file in old]
+        actions = [*gone, *(self._add(file, data_change=False) for file in new)]
+        with self._lock:
+            newest = self.head()
+            live = {file.path for file in newest.files}
+            if newest.maintenance != after.maintenance or not all(file.path in live for file in old):
+                raise RaceLost
+            self._commit(actions, Transaction("maintenance", after.maintenance + 1))
+
+    def _commit(self, actions: list[AddAction | RemoveAction], fence: Transaction) -> None:
+        properties = CommitProperties(app_transactions=[fence], max_commit_retries=100)
+        schema, columns = self._table.schema(), ["service", self.partition]
+        try:
+            self._table.create_write_transaction(actions, "append", schema, columns, commit_properties=properties)
+        except DeltaError as error:
+            if "oncurrent" in str(error) or "conflict" in str(error).lower():
+                raise RaceLost from error
+            raise
+        self._commits += 1
+        self._sync(self._table.version())
+
+    def _refresh(self) -> None:
+        if self._commits >= _REOPEN_AFTER:
+            self._table = DeltaTable(self.path)
+            self._commits = 0
+        else:
+            self._table.update_incremental()
+
+    def _read(self) -> Head:
+        actions = pa.table(self._table.get_add_actions())
+        return Head(
+            position=self._table.transaction_version("position") or 0,
+            maintenance=self._table.transaction_version("maintenance") or 0,
+            files=tuple(sorted((_data_file(row, self.partition) for row in actions.to_pylist()), key=_by_position)),
+        )
+
+    def _add(self, file: DataFile, *, data_change: bool) -> AddAction:
+        return AddAction(
+            path=file.path,
+            size=file.size,
+            partition_values=self._values(file),
+            modification_time=int(time.time() * 1000),
+            data_change=data_change,
+            stats=_stats(file),
+        )
+
+    def _values(self, file: DataFile) -> dict[str, str | None]:
+        return {"service": file.service, self.partition: file.period}
+
+    def _sync(self, version: int) -> None:
+        entry = self.path / "_delta_log" / f"{version:020d}.json"
+        descriptor = os.open(entry, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync_folder(entry.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _schema(partition: Period) -> Schema:
+    columns = {**storage_types(), partition: "VARCHAR"}
+    fields = [
+        {"name": name, "type": _DELTA_TYPES[type_], "nullable": True, "metadata": {}} for name, type_ in columns.items()
+    ]
+    return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
+
+
+def _stats(file: DataFile) -> str:
+    least = (file.first_position, file.first_stream, iso(file.first_time), iso(file.first_recorded), 0)
+    greatest = (file.last_position, file.last_stream, iso(file.last_time), iso(file.last_recorded), file.disorder)
+    names = (*_STATS, "disorder")
+    return json.dumps(
+        {
+            "numRecords": file.rows,
+            "minValues": dict(zip(names, least, strict=True)),
+            "maxValues": dict(zip(names, greatest, strict=True)),
+            "nullCount": {"version": file.rows - file.versioned, **dict.fromkeys(names, 0)},
+        }
+    )
+
+
+def _by_position(file: DataFile) -> tuple[int, str]:
+    return file.first_position, file.path
+
+
+def _data_file(row: dict[str, object], partition: Period) -> DataFile:
+    least, greatest, nulls, values = (_struct(row[name]) for name in ("min", "max", "null_count", "partition"))
+    rows = _int(row["num_records"])
+    return DataFile(
+        path=unquote(str(row["path"])),
+        service=str(values["service"]),
+        period=str(values[partition]),
+        size=_int(row["size_bytes"]),
+        rows=rows,
+        versioned=rows - _int(nulls["version"]),
+        disorder=_int(greatest["disorder"]),
+        first_position=_int(least["position"]),
+        last_position=_int(greatest["position"]),
+        first_time=_time(least["occurred_at"]),
+        last_time=_time(greatest["occurred_at"]),
+        first_recorded=_time(least["recorded_at"]),
+        last_recorded=_time(greatest["recorded_at"]),
+        first_stream=str(least["stream_id"]),
+        last_stream=str(greatest["stream_id"]),
+    )
+
+
+def _struct(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    return value
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(value)
+    return value
+
+
+def _time(value: object) -> dt.datetime:
+    if not isinstance(value, dt.datetime):
+        raise TypeError(value)
+    return value.astimezone(dt.UTC)

@@ -1,0 +1,235 @@
+"""Log views: what happened, seen from somewhere; immutable, lazy, and the same in whatever order they are composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics._instants import Instant, instant, iso
+from esanalytics.engines import DuckDB, Plan, Result
+from esanalytics.errors import EngineError, UnsupportedError
+from esanalytics.store._commits import Head
+
+from esanalytics.store._staging import Defaults
+from esanalytics.store._view import Base, Relation, Selection, relation
+from esanalytics.store._whatif import write_extra
+
+__all__ = ["Log", "Reader", "view"]
+
+Names = str | Iterable[str] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """How a view reaches the store: its newest head, the folder of its files, the engine."""
+
+    head: Callable[[], Head]
+    root: str
+    engine: DuckDB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Log:
+    """An immutable, lazy view of a store's events; each method gives a narrower or a different one.
+
+    A view knows the events up to the position the store had when ``store.log`` was taken, and nothing that is
+    appended later, so it gives the same answer whenever it is asked. It reads nothing until a result is looked
+    at.
+
+    Two kinds of methods: ``known_at``, ``without`` and ``with_events`` say what the log *is* (an event that never
+    happened moves no clock); ``where``, ``since`` and ``at`` say which of its events are shown. They may be called
+    in any order and as often as one likes; bounds given twice narrow.
+
+    Example:
+        >>> march = store.log.where(service="orders").since("2026-03-01").at("2026-03-31")  # doctest: +SKIP
+        >>> march.sql("select type, count(*) as n from events group by type").df()  # doctest: +SKIP
+    """
+
+    _reader: Reader
+    _base: Base
+    _selection: Selection = Selection()
+
+    def where(
+        self, condition: str | None = None, *, service: Names = None, type: Names = None, stream: Names = None  # noqa: A002  the envelope's own word
+    ) -> Log:
+        """Show only some events.
+
+        Args:
+            condition: a DuckDB boolean expression over the columns of ``events``, such as
+                ``"data.amount::double > 100"``; events for which it is false or NULL are left out.
+            service: a name, or several of which any will do.
+            type: likewise.
+            stream: stream ids, likewise.
+
+        Raises:
+            ValueError: the condition is not one SQL expression.
+        """
+        old = self._selection
+        conditions = () if condition is None else (sql.condition(condition),)
+        return self._select(
+            services=_both(old.services, service),
+            types=_both(old.types, type),
+            streams=_both(old.streams, stream),
+            conditions=(*old.conditions, *conditions),
+        )
+
+    def at(self, at: Instant) -> Log:
+        """Show the events with ``effective_at`` up to and including an instant."""
+        bound, old = instant(at), self._selection.at
+        return self._select(at=bound if old is None else min(old, bound))
+
+    def since(self, since: Instant) -> Log:
+        """Show the events with ``effective_at`` after an instant, which is excluded."""
+        bound, old = instant(since), self._selection.since
+        return self._select(since=bound if old is None else max(old, bound))
+
+    def known_at(self, known_at: Instant) -> Log:
+        """See the log as it was known: the events with ``recorded_at`` up to and including an instant."""
+        bound, old = instant(known_at), self._base.known_at
+        return replace(self, _base=replace(self._base, known_at=bound if old is None else min(old, bound)))
+
+    def without(self, events: str | Iterable[str] | Log) -> Log:
+        """See the log as if some of the store's events had never happened.
+
+        Args:
+            events: a DuckDB boolean expression over ``events``, or event ids, or a view of what to leave out.
+
+        Raises:
+            ValueError: the text is not one SQL expression.
+        """
+        return replace(self, _base=replace(self._base, without=(*self._base.without, _removal(events))))
+
+    def with_events(self, events: object, *, service: str | None = None, stream: str | None = None) -> Log:
+        """See the log as if other events had happened too; the store is not touched.
+
+        An event with the id of one in the store stands in its place. Columns ``position`` and ``recorded_at`` are
+        kept where the events have them (so what ``without`` took out can be put back); else they follow the log's
+        last event, recorded when they occurred.
+
+        Args:
+            events: anything that ``append`` takes.
+            service: the service of events that do not say.
+            stream: the stream of events that do not say.
+
+        Raises:
+            InvalidEventError: one of them could not be stored.
+        """
+        defaults = Defaults(service=service, stream=stream)
+        extra = write_extra(events, self._reader.engine, self._base.position, defaults)
+        return replace(self, _base=replace(self._base, extra=(*self._base.extra, *extra)))
+
+    def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
+        """Ask anything of this view.
+
+        Args:
+            query: one SELECT in DuckDB's SQL; the view is the relation ``events``: the envelope's columns and
+                ``effective_at``. Payload fields are read as ``data.amount``, cast as ``data.amount::double``.
+            parameters: values for ``?`` (a sequence) or ``$name`` (a mapping) in it.
+
+        Raises:
+            EngineError: the text is no SQL.
+            UnsupportedError: it is something else than one SELECT.
+
+        Example:
+            >>> log.sql("select type, count(*) as n from events where service = ? group by type", ["orders"])  # doctest: +SKIP
+        """
+        text = _one_select(query, self._reader.engine)
+        return Result(self._reader.engine, lambda: _as_view(view(self), text, parameters))
+
+    def events(self) -> Result:
+        """Return the events themselves, in order of ``effective_at``, version, position."""
+
+        def plan() -> Plan:
+            found = view(self)
+            order = [exp.Ordered(this=sql.column(n), nulls_first=True) for n in ("effective_at", "version", "position")]
+            return Plan(sql.text(found.tree.order_by(*order), pretty=True), files=found.files)
+
+        return Result(self._reader.engine, plan)
+
+    def count(self) -> int:
+        """Return how many events the view shows."""
+        if self._selection == Selection() and self._base == Base(self._base.position):
+            return self._base.position
+        return int(self.sql("SELECT count(*) AS n FROM events").head()[0]["n"])
+
+    def streams(self) -> Result:
+        """Return one row per stream: how many events, first and last ``effective_at``, last version."""
+        return self.sql(
+            "SELECT service, stream_id, count(*) AS events, min(effective_at) AS first, max(effective_at) AS last, "
+            "max(version) AS version FROM events GROUP BY service, stream_id ORDER BY service, stream_id"
+        )
+
+    def types(self) -> Result:
+        """Return one row per service and type: how many events, in how many streams, first and last ``effective_at``."""
+        return self.sql(
+            "SELECT service, type, count(*) AS events, count(DISTINCT stream_id) AS streams, min(effective_at) AS first, "
+            "max(effective_at) AS last FROM events GROUP BY service, type ORDER BY service, type"
+        )
+
+    def __repr__(self) -> str:
+        chosen = self._selection
+        named = {"service": chosen.services, "type": chosen.types, "stream": chosen.streams}
+        parts = [f"{name}={sorted(found)}" for name, found in named.items() if found is not None]
+        bounds = {"since": chosen.since, "at": chosen.at, "known_at": self._base.known_at}
+        parts += [f"{name}={iso(found)}" for name, found in bounds.items() if found is not None]
+        parts += [sql.text(condition) for condition in chosen.conditions]
+        parts += [f"without {_shown(events)}" for events in self._base.without]
+        parts += [f"with {extra.file.rows} events" for extra in self._base.extra]
+        return f"Log(up to position {self._base.position}{''.join(', ' + part for part in parts)})"
+
+    def _select(self, **changes: object) -> Log:
+        return replace(self, _selection=replace(self._selection, **changes))  # type: ignore[arg-type]  the callers above
+
+
+def view(log: Log) -> Relation:
+    """Write the query of a view over the newest data files."""
+    reader, base = log._reader, log._base  # noqa: SLF001  of this module
+    removed = tuple(_removed(events) if isinstance(events, Log) else events for events in base.without)
+    return relation(reader.head().files, reader.root, replace(base, without=removed), log._selection)  # noqa: SLF001
+
+
+def _both(old: frozenset[str] | None, new: Names) -> frozenset[str] | None:
+    if new is None:
+        return old
+    found = frozenset([new] if isinstance(new, str) else new)
+    return found if old is None else old & found
+
+
+def _removal(events: str | Iterable[str] | Log) -> exp.Expression | Log:
+    if isinstance(events, Log):
+        return events
+    if isinstance(events, str):
+        return sql.condition(events)
+    return sql.is_in(sql.column("event_id"), [str(event_id) for event_id in events])
+
+
+def _removed(events: Log) -> exp.Expression:
+    ids = exp.select(sql.column("event_id")).from_(view(events).tree.subquery("left_out"))
+    return exp.In(this=sql.column("event_id"), query=ids.subquery())
+
+
+def _one_select(query: str, engine: DuckDB) -> str:
+    cursor = engine.cursor()
+    try:
+        statements = cursor.extract_statements(query)
+    except duckdb.Error as error:
+        raise EngineError(str(error), query) from error
+    finally:
+        cursor.close()
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise UnsupportedError("log.sql takes one SELECT over the relation events", "a view can only be read")
+    return str(statements[0].query).strip().rstrip(";")
+
+
+def _as_view(found: Relation, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> Plan:
+    setup = f"CREATE TEMP VIEW events AS {sql.text(found.tree, pretty=True)}"
+    return Plan(query, (setup,), parameters, found.files)
+
+
+def _shown(events: object) -> str:
+    return repr(events) if isinstance(events, Log) else sql.text(events)[:80]  # type: ignore[arg-type]  a tree

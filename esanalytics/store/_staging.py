@@ -1,0 +1,311 @@
+"""Staging: batches of anything become envelope rows in a temporary table; a row with a flaw is set aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from esanalytics.errors import InvalidEventError
+from esanalytics.events import ENVELOPE, LOWEST_VERSION, TEXT_COLUMNS, TYPES, Batch, Groups, Refusal
+from esanalytics.store._gather import gather, normal, single
+from esanalytics.store._payload import AS_VARIANT, fill, flawed_rows, is_variant
+
+__all__ = ["Defaults", "create", "stage"]
+
+_PAYLOADS = ("data", "metadata")
+_TIMES = ("occurred_at", "recorded_at")
+_PARSED = ("version", "schema_version", *_TIMES)
+_LEFT_OUT = ("effective_at",)
+_LONGEST_NAME = 1024
+_LONGEST_RAW = 1_000_000
+_EMPTY = "'{}'::JSON::VARIANT"
+_DEFAULTS = {"service": "$service", "stream_id": "$stream", "schema_version": "1", "data": _EMPTY}
+
+_CREATE = """
+CREATE OR REPLACE TEMP TABLE staged (
+    row BIGINT, origin VARCHAR, line BIGINT, position BIGINT, event_id VARCHAR, service VARCHAR, stream_id VARCHAR,
+    version BIGINT, type VARCHAR, schema_version INTEGER, occurred_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ,
+    correlation_id VARCHAR, causation_id VARCHAR, data VARIANT, metadata VARIANT, flaw VARCHAR
+)
+"""
+_RULES = (
+    ("known IS NOT NULL", "known"),
+    ("coalesce(stream_id, '') = ''", "'stream_id is missing or empty'"),
+    ("coalesce(type, '') = ''", "'type is missing or empty'"),
+    ("service = ''", "'service is empty'"),
+    ("starts_with(service, '$')", "'services that begin with $ are the store''s own'"),
+    ("raw_occurred_at IS NULL", "'occurred_at is missing'"),
+    *(
+        rule
+        for name in _TIMES
+        for rule in (
+            (f"raw_{name} IS NOT NULL AND {name} IS NULL", f"'{name} is no instant: ' || raw_{name}[:100]"),
+            (f"NOT isfinite({name}) OR year({name}) NOT BETWEEN 1 AND 9999", f"'{name} is outside the years 1 to 9999'"),
+        )
+    ),
+    ("raw_version IS NOT NULL AND version IS NULL", "'version is no 64-bit integer: ' || raw_version[:100]"),
+    (f"version = ({LOWEST_VERSION})", "'version is out of range'"),
+    ("coalesce(schema_version, 0) < 1 AND raw_schema_version IS NOT NULL", "'schema_version is no number from 1'"),
+    *(
+        rule
+        for name in TEXT_COLUMNS
+        for rule in (
+            (f"strlen({name}) > {_LONGEST_NAME}", f"'{name} is longer than {_LONGEST_NAME} bytes'"),
+            (f"contains({name}, chr(0))", f"'{name} holds a NUL character'"),
+        )
+    ),
+)
+_FLAW = f"CASE {' '.join(f'WHEN {test} THEN {reason}' for test, reason in _RULES)} END"
+_FLAWED = "SELECT row - $first, line, flaw, data::JSON::VARCHAR FROM staged WHERE row >= $first AND flaw IS NOT NULL ORDER BY row"
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What an append says once for all its events."""
+
+    service: str | None = None
+    stream: str | None = None
+
+
+def create(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary table ``staged``, empty."""
+    cursor.execute(_CREATE)
+
+
+def stage(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults: Defaults) -> list[Refusal]:
+    """Add a batch to ``staged`` and return the rows that cannot be stored, in order.
+
+    Args:
+        cursor: holds ``staged``.
+        batch: the rows.
+        first: number of the first of them within the append.
+        defaults: what the append says for all.
+
+    Raises:
+        InvalidEventError: the batch as a whole cannot be read.
+    """
+    if batch.rows.num_rows == 0:
+        return list(batch.refused)
+    frame = _Frame(groups=dict(batch.payloads))
+    try:
+        table = _normal(cursor, batch, frame)
+    except ValueError as error:
+        raise InvalidEventError(batch.origin, None, str(error)) from error
+    apart = {name: groups for name, groups in frame.groups.items() if not _covers(groups, table.num_rows)}
+    for name, groups in frame.groups.items():
+        if name in apart:
+            fill(cursor, f"payload_{name}", groups)
+        else:
+            table = table.append_column(name, groups[0][1])
+    cursor.register("batch", table)
+    given = {"origin": batch.origin, "first": first, "service": defaults.service or "default", "stream": defaults.stream}
+    select = _select(table.schema, apart)
+    try:
+        cursor.execute(f"INSERT INTO staged BY NAME {select}", {k: v for k, v in given.items() if f"${k}" in select})
+    finally:
+        cursor.unregister("batch")
+    return sorted([*batch.refused, *_flawed(cursor, batch, first)], key=lambda refusal: refusal.line or 0)
+
+
+def _covers(groups: Groups, rows: int) -> bool:
+    return len(groups) == 1 and len(groups[0][0]) == rows
+
+
+def _flawed(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int) -> list[Refusal]:
+    bad = cursor.execute(_FLAWED, {"first": first}).fetchall()
+    if bad:
+        cursor.execute("DELETE FROM staged WHERE flaw IS NOT NULL")
+    return [Refusal(batch.origin, line, flaw, _raw(batch.rows, row, data)) for row, line, flaw, data in bad]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """The columns of a batch on their way into the envelope."""
+
+    columns: dict[str, tuple[pa.Field, pa.ChunkedArray | pa.Array]] = field(default_factory=dict)
+    groups: dict[str, Groups] = field(default_factory=dict)
+    flaws: dict[int, str] = field(default_factory=dict)
+
+    def add(self, column: pa.Field, values: pa.ChunkedArray | pa.Array) -> None:
+        """Take a column in, once."""
+        if column.name in self.columns:
+            raise ValueError(f"the column {column.name!r} is there twice; rename one")
+        self.columns[column.name] = (column, values)
+
+    def flaw(self, found: Mapping[int, str]) -> None:
+        """Note what is wrong with some rows; the first reason stands."""
+        self.flaws = {**found, **self.flaws}
+
+
+def _normal(cursor: duckdb.DuckDBPyConnection, batch: Batch, frame: _Frame) -> pa.Table:
+    extra: list[tuple[str, pa.Array]] = []
+    for column, values in zip(batch.rows.schema, batch.rows.columns, strict=True):
+        readable = _readable(column, values, frame)
+        if column.name in ENVELOPE:
+            frame.add(column.with_type(readable.type), readable)
+        elif column.name not in _LEFT_OUT:
+            extra.append((column.name, single(readable)))
+    if extra:
+        _place_extra(frame, extra)
+    for name in _PAYLOADS:
+        if name in frame.columns:
+            _place_payload(cursor, frame, name)
+    frame.add(pa.field("line", pa.int64()), _lines(batch))
+    rows = range(batch.rows.num_rows)
+    frame.add(pa.field("nr", pa.int64()), pa.array(rows, pa.int64()))
+    frame.add(pa.field("known", pa.string()), pa.array([frame.flaws.get(row) for row in rows], pa.string()))
+    schema = pa.schema([column.with_name(name) for name, (column, _) in frame.columns.items()])
+    return pa.table([values for _, values in frame.columns.values()], schema=schema)
+
+
+def _place_extra(frame: _Frame, extra: list[tuple[str, pa.Array]]) -> None:
+    """Make columns that are not of the envelope the payload, or, where there is one, metadata."""
+    target = "metadata" if "data" in frame.columns or "data" in frame.groups else "data"
+    if target in frame.columns:
+        column, values = frame.columns.pop(target)
+        parts = column.type if pa.types.is_struct(column.type) and not is_variant(column) else None
+        fields = [(f.name, v) for f, v in zip(parts, single(values).flatten(), strict=True)] if parts else [(target, single(values))]
+        extra = [*fields, *extra]
+    frame.groups[target] = gather([name for name, _ in extra], [values for _, values in extra])
+
+
+def _place_payload(cursor: duckdb.DuckDBPyConnection, frame: _Frame, name: str) -> None:
+    column, values = frame.columns[name]
+    groups = normal(column, values)
+    if groups is not None:
+        del frame.columns[name]
+        frame.groups[name] = groups
+    elif pa.types.is_string(column.type):
+        flawed = flawed_rows(cursor, values)
+        frame.flaw(flawed)
+        keep = pa.array([row not in flawed for row in range(len(values))])
+        frame.columns[name] = column, pc.if_else(keep, values, pa.scalar(None, pa.string())) if flawed else values
+
+
+def _readable(column: pa.Field, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
+    type_ = values.type if is_variant(column) else _plain(column.type)
+    plain = values if type_ == values.type else values.cast(type_)
+    if pa.types.is_string(type_):
+        return _valid_text(column.name, plain, frame)
+    if pa.types.is_timestamp(type_) and type_.unit != "us":
+        return _microseconds(column.name, plain, frame)
+    return plain
+
+
+def _plain(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(type_):
+        return _plain(type_.value_type)
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_) or pa.types.is_null(type_):
+        return pa.string()
+    if pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_):
+        return pa.binary()
+    if pa.types.is_struct(type_):
+        return pa.struct([f.with_type(_plain(f.type)) for f in type_])
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return pa.list_(_plain(type_.value_type))
+    return type_
+
+
+def _valid_text(name: str, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        texts: list[str | None] = []
+        for row, value in enumerate(values.cast(pa.binary()).to_pylist()):
+            try:
+                texts.append(None if value is None else value.decode())
+            except UnicodeDecodeError as error:
+                frame.flaw({row: f"{name} is not valid UTF-8: {error.reason} at byte {error.start}"})
+                texts.append(None)
+        return pa.chunked_array([pa.array(texts, pa.string())])
+    return values
+
+
+def _microseconds(name: str, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
+    type_ = pa.timestamp("us", tz=values.type.tz)
+    if values.type.unit == "ns":
+        return pc.floor_temporal(values, unit="microsecond").cast(type_, safe=False)
+    limit = (2**63 - 1) // {"s": 1_000_000, "ms": 1_000}[values.type.unit]
+    numbers = values.cast(pa.int64())
+    fits = pc.and_(pc.less_equal(numbers, limit), pc.greater_equal(numbers, -limit))
+    beyond = np.flatnonzero(pc.fill_null(pc.invert(fits), False).to_numpy())
+    frame.flaw({int(row): f"{name} is outside the range of microseconds" for row in beyond})
+    return pc.if_else(fits, values, pa.scalar(None, values.type)).cast(type_)
+
+
+def _lines(batch: Batch) -> pa.Array:
+    if batch.lines is not None:
+        return batch.lines
+    return pa.array(range(batch.first_line, batch.first_line + batch.rows.num_rows), pa.int64())
+
+
+def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
+    """Read the registered batch as rows of ``staged``; all names in the text are the envelope's own."""
+    columns = [f"{_value(schema, groups, name)} AS {name}" for name in ENVELOPE]
+    columns += [f"{_raw_text(schema, name)} AS raw_{name}" for name in _PARSED]
+    joins = " ".join(f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups)
+    inner = f"SELECT nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)} FROM {_source(schema)} {joins}"
+    return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {_FLAW} AS flaw FROM ({inner})"
+
+
+def _source(schema: pa.Schema) -> str:
+    texts = [name for name in _PAYLOADS if _is_text(schema, name)]
+    if not texts:
+        return "batch"
+    packed = ", ".join(f"{AS_VARIANT[1].format(json=name)} AS {name}" for name in texts)
+    return f"(SELECT * EXCLUDE ({', '.join(texts)}), {packed} FROM batch)"
+
+
+def _value(schema: pa.Schema, groups: Mapping[str, Groups], name: str) -> str:
+    if name in _PAYLOADS:
+        return _payload(schema, groups, name)
+    if name not in schema.names:
+        return _DEFAULTS.get(name, f"NULL::{TYPES[name]}")
+    if name in _TIMES:
+        return _time(schema, name)
+    value = f"TRY_CAST({name} AS {TYPES[name]})"
+    return f"coalesce({value}, {_DEFAULTS[name]})" if name in ("service", "stream_id") else value
+
+
+def _payload(schema: pa.Schema, groups: Mapping[str, Groups], name: str) -> str:
+    none = _EMPTY if name == "data" else "NULL::VARIANT"
+    if name not in schema.names and name not in groups:
+        return none
+    value = AS_VARIANT[0].replace("p.", f"{name}.") if _is_text(schema, name) else f"{name}::VARIANT"
+    return f"CASE WHEN {name} IS NULL THEN {none} ELSE {value} END"
+
+
+def _time(schema: pa.Schema, name: str) -> str:
+    if _is_text(schema, name):
+        return f"CASE WHEN regexp_matches({name}, '^\\s*[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN TRY_CAST({name} AS TIMESTAMPTZ) END"
+    type_ = schema.field(name).type
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
+        return f"TRY_CAST({name} AS TIMESTAMPTZ)"
+    return "NULL::TIMESTAMPTZ"
+
+
+def _raw_text(schema: pa.Schema, name: str) -> str:
+    return f"{name}::VARCHAR" if name in schema.names else "NULL::VARCHAR"
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    return name in schema.names and pa.types.is_string(schema.field(name).type)
+
+
+def _raw(rows: pa.Table, row: int, data: str | None) -> str:
+    columns = [(f.name, rows.column(i)[row]) for i, f in enumerate(rows.schema) if not is_variant(f)]
+    values = {name: _shown(value) for name, value in columns if value.is_valid}
+    return json.dumps({"data": data, **values}, default=str)[:_LONGEST_RAW]
+
+
+def _shown(value: pa.Scalar) -> object:
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return repr(getattr(value, "value", None) or value.cast(pa.binary()).as_py())

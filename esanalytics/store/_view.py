@@ -1,0 +1,230 @@
+"""A view as a query: which files it reads, and how their rows become ``events``.
+
+A view is a log and a selection. The log is what there is: the store's events up to a position, those known by
+an instant, without some, with some others. ``effective_at`` belongs to the log, for it comes from all events of
+a stream. The selection takes some of these events and changes none. So the order in which a view was composed
+does not matter.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics.events import ENVELOPE, TYPES, Disorder
+from esanalytics.store._files import DataFile
+
+__all__ = ["Base", "Extra", "Relation", "Selection", "relation"]
+
+_STREAM = ("service", "stream_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Events that a view has and the store has not, in a file that no commit names.
+
+    Attributes:
+        file: its stats.
+        path: where it lies.
+        keeper: holds it; the file goes when the last view lets go.
+    """
+
+    file: DataFile
+    path: str
+    keeper: object
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The log that a view looks at.
+
+    Attributes:
+        position: the last position it knows.
+        known_at: the last ``recorded_at`` it knows; None: no bound.
+        without: conditions, or views; events for which one is true, or that one shows, never happened.
+        extra: events that happened too. One with the id of an event of the store stands in its place.
+    """
+
+    position: int
+    known_at: dt.datetime | None = None
+    without: tuple[Any, ...] = ()
+    extra: tuple[Extra, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events of the log a view shows.
+
+    Attributes:
+        services, types, streams: names, any of them; None: all.
+        conditions: all of them must be true.
+        since, at: the window of ``effective_at``, excluded and included; None: no bound.
+    """
+
+    services: frozenset[str] | None = None
+    types: frozenset[str] | None = None
+    streams: frozenset[str] | None = None
+    conditions: tuple[exp.Expression, ...] = ()
+    since: dt.datetime | None = None
+    at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a view reads.
+
+    Attributes:
+        tree: the query that gives ``events``: the envelope and ``effective_at``.
+        files: the data files it reads.
+        in_order: in every stream, ``position`` gives the order of events.
+    """
+
+    tree: exp.Select
+    files: tuple[str, ...]
+    in_order: bool
+
+
+def relation(files: Sequence[DataFile], root: str, base: Base, selection: Selection) -> Relation:
+    """Write the query of a view, over the files that can matter to it."""
+    own = [f for f in files if f.first_position <= base.position and _selected(f, base, selection)]
+    extra = [e for e in base.extra if _selected(e.file, base, selection)]
+    unclear = {file.service for file in [*own, *(e.file for e in extra)] if file.disorder & Disorder.CLOCK}
+    read = [file for file in own if file.service in unclear or _in_window(file, selection)]
+    source = _Source(root, base, selection, tuple(read), tuple(extra))
+    tree = exp.select(*(sql.column(name, table="log") for name in ENVELOPE))
+    tree = tree.select(exp.alias_(_effective(bool(unclear)), "effective_at", quoted=True))
+    tree = tree.from_(source.rows().subquery("log"))
+    if unclear:
+        tree = tree.join(_moved(source).subquery("moved"), using=["position", "event_id"], join_type="left")
+    outer = exp.select(exp.Star()).from_(tree.subquery("placed"))
+    wanted = [*_window(selection), *selection.conditions, *_among("type", selection.types)]
+    disordered = any(file.disorder for file in read) or bool(extra)
+    paths = (*(f"{root}/{file.path}" for file in read), *(e.path for e in extra))
+    return Relation(outer.where(*(c.copy() for c in wanted)) if wanted else outer, paths, not disordered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The log's rows, from the files that can matter, before anything is known of their order."""
+
+    root: str
+    base: Base
+    selection: Selection
+    files: tuple[DataFile, ...]
+    extra: tuple[Extra, ...]
+
+    def rows(self) -> exp.Query:
+        parts = [self._stored(), *([self._added()] if self.extra else [])]
+        return reduce(lambda a, b: exp.union(a, b, distinct=False), parts)
+
+    def disordered(self) -> exp.Query:
+        """Give the streams in which a clock may have run backwards."""
+        paths = [f"{self.root}/{file.path}" for file in self.files if file.disorder & Disorder.CLOCK]
+        columns = [sql.column(name) for name in _STREAM]
+        bit = exp.BitwiseAnd(this=sql.column("disorder"), expression=sql.literal(int(Disorder.CLOCK)))
+        flagged = exp.select(*columns).from_(sql.parquet(paths)).where(exp.GT(this=bit, expression=sql.literal(0)))
+        parts = [*([flagged] if paths else []), *(exp.select(*columns).from_(sql.parquet([e.path])) for e in self.extra)]
+        return reduce(lambda a, b: exp.union(a, b, distinct=True), parts)
+
+    def _stored(self) -> exp.Select:
+        if not self.files:
+            nothing = [exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()]
+            return exp.select(*nothing).where(exp.false())
+        select = exp.select(*(sql.column(name) for name in ENVELOPE))
+        select = select.from_(sql.parquet([f"{self.root}/{file.path}" for file in self.files]))
+        conditions = [*self._bounds(), *self._names(), *self._removed()]
+        return select.where(*conditions) if conditions else select
+
+    def _added(self) -> exp.Select:
+        select = exp.select(*(sql.column(name) for name in ENVELOPE))
+        select = select.from_(sql.parquet([e.path for e in self.extra]))
+        conditions = [*self._known(), *self._names()]
+        return select.where(*conditions) if conditions else select
+
+    def _bounds(self) -> Iterable[exp.Expression]:
+        if any(file.last_position > self.base.position for file in self.files):
+            yield sql.at_most(sql.column("position"), self.base.position)
+        if any(self.base.known_at is not None and file.last_recorded > self.base.known_at for file in self.files):
+            yield from self._known()
+
+    def _known(self) -> Iterable[exp.Expression]:
+        if self.base.known_at is not None:
+            yield sql.at_most(sql.column("recorded_at"), self.base.known_at)
+
+    def _names(self) -> Iterable[exp.Expression]:
+        yield from _among("service", self.selection.services)
+        yield from _among("stream_id", self.selection.streams)
+
+    def _removed(self) -> Iterable[exp.Expression]:
+        yield from (self._never(condition) for condition in self.base.without)
+        if self.base.extra:
+            ids = exp.select(sql.column("event_id")).from_(sql.parquet([e.path for e in self.base.extra]))
+            yield exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery()))
+
+    def _never(self, condition: exp.Expression) -> exp.Expression:
+        """Test that an event is not one of those that never happened."""
+        if not any(column.name == "effective_at" for column in condition.find_all(exp.Column)):
+            return exp.Not(this=exp.Is(this=exp.Paren(this=condition.copy()), expression=exp.true()))
+        before = replace(self.base, without=(), extra=())
+        names = Selection(services=self.selection.services, streams=self.selection.streams)
+        removed = relation(self.files, self.root, before, names).tree.where(condition.copy())
+        positions = exp.select(sql.column("position")).from_(removed.subquery("removed"))
+        return exp.Not(this=exp.In(this=sql.column("position"), query=positions.subquery()))
+
+
+def _moved(source: _Source) -> exp.Select:
+    """Give the events whose ``effective_at`` is not their ``occurred_at``, with it."""
+    streams = exp.Tuple(expressions=[sql.column(name) for name in _STREAM])
+    few = exp.select(exp.Tuple(expressions=[sql.column(name) for name in _STREAM]))
+    few = few.from_(exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams"))))
+    window = exp.Window(
+        this=sql.function("max", sql.column("occurred_at")),
+        partition_by=[sql.column(name) for name in _STREAM],
+        order=exp.Order(expressions=[exp.Ordered(this=sql.column(name)) for name in ("version", "position")]),
+        spec=exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"),
+    )
+    versioned = exp.Not(this=exp.Is(this=sql.column("version"), expression=exp.null()))
+    names = ("position", "event_id", "occurred_at")
+    inner = exp.select(*(sql.column(name) for name in names), exp.alias_(window, "effective_at", quoted=True))
+    inner = inner.from_(source.rows().subquery("log")).where(versioned, exp.In(this=streams, query=few.subquery()))
+    moved = exp.select(*(sql.column(name) for name in ("position", "event_id", "effective_at"))).from_(inner.subquery("running"))
+    return moved.where(exp.NEQ(this=sql.column("effective_at"), expression=sql.column("occurred_at")))
+
+
+def _effective(unclear: bool) -> exp.Expression:  # noqa: FBT001  an inner choice
+    occurred = sql.column("occurred_at", table="log")
+    if not unclear:
+        return occurred
+    return exp.Coalesce(this=sql.column("effective_at", table="moved"), expressions=[occurred])
+
+
+def _selected(file: DataFile, base: Base, selection: Selection) -> bool:
+    return (
+        (base.known_at is None or file.first_recorded <= base.known_at)
+        and (selection.services is None or file.service in selection.services)
+        and (selection.streams is None or file.may_hold(selection.streams))
+    )
+
+
+def _in_window(file: DataFile, selection: Selection) -> bool:
+    return (selection.at is None or file.first_time <= selection.at) and (
+        selection.since is None or file.last_time > selection.since
+    )
+
+
+def _window(selection: Selection) -> Iterable[exp.Expression]:
+    if selection.at is not None:
+        yield sql.at_most(sql.column("effective_at"), selection.at)
+    if selection.since is not None:
+        yield exp.GT(this=sql.column("effective_at"), expression=sql.literal(selection.since))
+
+
+def _among(name: str, options: frozenset[str] | None) -> Iterable[exp.Expression]:
+    if options is not None:
+        yield sql.is_in(sql.column(name), sorted(options))
