@@ -55,8 +55,11 @@ def _datetime(value: Instant) -> dt.datetime:
 
 
 def _from_pandas(value: Any) -> dt.datetime:  # noqa: ANN401  a pandas.Timestamp, without importing pandas
-    return dt.datetime.fromisoformat(value.floor("us").isoformat()[:32] if value.tzinfo is None else
-                                     value.tz_convert("UTC").floor("us").isoformat())
+    return dt.datetime.fromisoformat(
+        value.floor("us").isoformat()[:32]
+        if value.tzinfo is None
+        else value.tz_convert("UTC").floor("us").isoformat()
+    )
 
 
 def _from_numpy(value: Any) -> dt.datetime:  # noqa: ANN401  a numpy.datetime64, without importing numpy

@@ -69,7 +69,11 @@ def cast(value: exp.Expression, type_: str) -> exp.Cast:
 
 def payload(path: Sequence[str]) -> exp.Expression:
     """Name a field of the payload, by its keys from the top; NULL where an event has none."""
-    return reduce(lambda found, key: exp.Dot(this=found, expression=exp.to_identifier(key, quoted=True)), path, column("data"))
+    return reduce(
+        lambda found, key: exp.Dot(this=found, expression=exp.to_identifier(key, quoted=True)),
+        path,
+        column("data"),
+    )
 
 
 def grouped(source: exp.Expression, *values: exp.Expression) -> exp.Select:
@@ -134,9 +138,15 @@ def condition(sql: str) -> exp.Expression:
     try:
         trees = sqlglot.parse(f"SELECT 1 WHERE {sql}", dialect=DIALECT)
     except SqlglotError as error:
-        raise ValueError(f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\"") from error
+        raise ValueError(
+            f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\""
+        ) from error
     where = trees[0].args.get("where") if len(trees) == 1 and trees[0] is not None else None
-    only_where = where is not None and {k for k, v in trees[0].args.items() if v} <= {"kind", "expressions", "where"}
+    only_where = where is not None and {k for k, v in trees[0].args.items() if v} <= {
+        "kind",
+        "expressions",
+        "where",
+    }
     if not only_where:
         raise ValueError(f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\"")
     tree: exp.Expression = where.this

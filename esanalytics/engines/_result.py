@@ -206,7 +206,11 @@ def _html_row(values: Iterable[Any]) -> str:
 def _short(value: Any, length: int = 120) -> str:  # noqa: ANN401  any value of any column
     if value is None:
         return ""
-    shown = value.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000") if isinstance(value, dt.datetime) else str(value)
+    shown = (
+        value.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000")
+        if isinstance(value, dt.datetime)
+        else str(value)
+    )
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 
 

@@ -41,7 +41,13 @@ TEXT_COLUMNS = tuple(name for name, type_ in TYPES.items() if type_ == "VARCHAR"
 """The envelope's text columns."""
 
 _INSTANT = pa.timestamp("us", tz="UTC")
-_ARROW = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "VARCHAR": pa.string(), "TIMESTAMPTZ": _INSTANT, "VARIANT": pa.string()}
+_ARROW = {
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "VARCHAR": pa.string(),
+    "TIMESTAMPTZ": _INSTANT,
+    "VARIANT": pa.string(),
+}
 
 SCHEMA = pa.schema([pa.field(name, _ARROW[type_]) for name, type_ in TYPES.items()])
 """The envelope as Arrow; ``data`` and ``metadata`` are JSON text there."""

@@ -28,7 +28,14 @@ __all__ = [
 SETTERS = frozenset({"set", "keep", "present"})
 """The kinds that give a column a value, whatever it was."""
 
-ACCUMULATORS = {"add": "add", "min": "min_", "max": "max_", "first": "first", "append": "append/remove", "remove": "append/remove"}
+ACCUMULATORS = {
+    "add": "add",
+    "min": "min_",
+    "max": "max_",
+    "first": "first",
+    "append": "append/remove",
+    "remove": "append/remove",
+}
 """The kinds that build on what a column was, and the family of each; a column has one family at most."""
 
 

@@ -42,4 +42,6 @@ def _is_case(cases: tuple[Case, ...], case: Case) -> exp.Expression:
     if case.service is not None:
         return exp.And(this=type_, expression=sql.is_in(sql.column("service"), [case.service]))
     named = [other.service for other in cases if other.type == case.type and other.service is not None]
-    return exp.And(this=type_, expression=exp.Not(this=exp.Paren(this=sql.is_in(sql.column("service"), named))))
+    return exp.And(
+        this=type_, expression=exp.Not(this=exp.Paren(this=sql.is_in(sql.column("service"), named)))
+    )

@@ -24,7 +24,8 @@ _DOUBLE = re.compile(r"\s*(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 _DECIMAL = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*", re.ASCII)
 _DATE = re.compile(r"\s*(\d{1,4})-(\d{1,2})-(\d{1,2})\s*", re.ASCII)
 _INSTANT = re.compile(
-    r"(\d{1,4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
+    r"(\d{1,4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII,
 )
 _TRUTHS = {**dict.fromkeys(("true", "t", "yes"), True), **dict.fromkeys(("false", "f", "no"), False)}
 
@@ -93,7 +94,11 @@ def _decimal(value: object, width: int, scale: int) -> Decimal | None:
 
 def _exact(value: object, scale: int) -> Decimal | None:
     if isinstance(value, float):
-        return Decimal(value * 10.0**scale).scaleb(-scale, _WIDE).normalize(_WIDE) if math.isfinite(value) else None
+        return (
+            Decimal(value * 10.0**scale).scaleb(-scale, _WIDE).normalize(_WIDE)
+            if math.isfinite(value)
+            else None
+        )
     if isinstance(value, int | Decimal):
         return Decimal(value)
     match = _DECIMAL.fullmatch(value) if isinstance(value, str) else None
@@ -108,7 +113,9 @@ def _text(value: object) -> str:
     if isinstance(value, dt.datetime):
         return _instant_text(value)
     if isinstance(value, dict | list):
-        raise UnsupportedError("an object or array as VARCHAR in the Python fold", "read it as VARIANT, or read a field of it")
+        raise UnsupportedError(
+            "an object or array as VARCHAR in the Python fold", "read it as VARIANT, or read a field of it"
+        )
     return str(value)
 
 

@@ -176,7 +176,9 @@ def _list(column: Column, frame: Frame, after: Tree | None, kept: Tree | None) -
     value, is_set = _without_removed(column, frame, after, last[0]), last[1]
     nothing = exp.EQ(this=_appends(column, frame, after), expression=sql.literal(0))
     whole = sql.function("list_concat", exp.Coalesce(this=value, expressions=[empty.copy()]), begun)
-    return exp.Case(ifs=[exp.If(this=exp.And(this=is_set, expression=nothing), true=value.copy())], default=whole)
+    return exp.Case(
+        ifs=[exp.If(this=exp.And(this=is_set, expression=nothing), true=value.copy())], default=whole
+    )
 
 
 def _appended(column: Column, frame: Frame, after: Tree | None, kept: Tree | None) -> Tree | None:
@@ -191,7 +193,11 @@ def _appended(column: Column, frame: Frame, after: Tree | None, kept: Tree | Non
 
 def _appends(column: Column, frame: Frame, after: Tree | None) -> Tree:
     steps, cases = _of(column, "append")
-    return frame.filtered(exp.Count(this=_value(steps, frame)), frame.only(cases), after) if steps else sql.literal(0)
+    return (
+        frame.filtered(exp.Count(this=_value(steps, frame)), frame.only(cases), after)
+        if steps
+        else sql.literal(0)
+    )
 
 
 def _without_removed(column: Column, frame: Frame, after: Tree | None, value: Tree) -> Tree:

@@ -75,17 +75,26 @@ class _Query:
     def filters(self, cases: frozenset[int]) -> list[exp.Expression]:
         """Read only the events of some cases, with a whole key, of the wanted key."""
         found = [] if (only := condition(self.plan.cases, cases)) is None else [only]
-        whole = [exp.Not(this=exp.Is(this=scalar(value), expression=exp.Null())) for value in self.plan.keys.values() if _nullable(value)]
+        whole = [
+            exp.Not(this=exp.Is(this=scalar(value), expression=exp.Null()))
+            for value in self.plan.keys.values()
+            if _nullable(value)
+        ]
         return [*(pin.copy() for pin in self.pins), *found, *whole]
 
     def keys(self) -> list[exp.Expression]:
         """Select the key under names of our own, to join by."""
-        return [exp.alias_(scalar(value), f"$key{n}", quoted=True) for n, value in enumerate(self.plan.keys.values())]
+        return [
+            exp.alias_(scalar(value), f"$key{n}", quoted=True)
+            for n, value in enumerate(self.plan.keys.values())
+        ]
 
     def same_key(self, alias: str) -> list[exp.Expression]:
         """Compare the key with a joined subquery's."""
         keys = enumerate(self.plan.keys.values())
-        return [exp.EQ(this=scalar(value), expression=sql.column(f"$key{n}", table=alias)) for n, value in keys]
+        return [
+            exp.EQ(this=scalar(value), expression=sql.column(f"$key{n}", table=alias)) for n, value in keys
+        ]
 
 
 def _aliased(source: exp.Expression) -> exp.Expression:
@@ -122,7 +131,11 @@ def _deleting(plan: Plan) -> frozenset[int]:
 
 
 def _mixed(plan: Plan) -> dict[str, Column]:
-    mixed = [column for column in plan.columns if column.family and any(step.kind in SETTERS for step in column.steps)]
+    mixed = [
+        column
+        for column in plan.columns
+        if column.family and any(step.kind in SETTERS for step in column.steps)
+    ]
     return {f"$set{n}": column for n, column in enumerate(mixed)}
 
 
@@ -141,7 +154,10 @@ def _anchors(query: _Query) -> tuple[exp.Expression, exp.Expression | None] | No
     plan, mixed, deleting = query.plan, _mixed(query.plan), _deleting(query.plan)
     if not mixed and not deleting:
         return None
-    setting = {name: frozenset(step.case for step in column.steps if step.kind in SETTERS) for name, column in mixed.items()}
+    setting = {
+        name: frozenset(step.case for step in column.steps if step.kind in SETTERS)
+        for name, column in mixed.items()
+    }
     frame = Frame(plan.cases, deleting.union(*setting.values()), query.order)
     found = {name: frame.filtered(_last(query), effective(column, frame)) for name, column in mixed.items()}
     if deleting:
@@ -164,17 +180,27 @@ def _removals(query: _Query) -> list[tuple[exp.Expression, exp.Expression | None
             value = exp.alias_(joined_value(column, "remove", frame), "$value", quoted=True)
             subquery = _joined(query, alias, removing, {"$order": _last(query)}, value)
             main = Frame(query.plan.cases, _live(query.plan), query.order)
-            same = exp.EQ(this=joined_value(column, "append", main), expression=sql.column("$value", table=alias))
+            same = exp.EQ(
+                this=joined_value(column, "append", main), expression=sql.column("$value", table=alias)
+            )
             found.append((subquery, sql.all_of([*query.same_key(alias), same])))
     return found
 
 
 def _joined(
-    query: _Query, alias: str, cases: frozenset[int], values: Mapping[str, exp.Expression], *by: exp.Expression
+    query: _Query,
+    alias: str,
+    cases: frozenset[int],
+    values: Mapping[str, exp.Expression],
+    *by: exp.Expression,
 ) -> exp.Expression:
     keys = [*query.keys(), *by]
     selected = [exp.alias_(value, name, quoted=True) for name, value in values.items()]
-    select = exp.select(*keys, *selected).from_(query.source.copy()).where(sql.all_of(query.filters(cases)) or exp.true())
+    select = (
+        exp.select(*keys, *selected)
+        .from_(query.source.copy())
+        .where(sql.all_of(query.filters(cases)) or exp.true())
+    )
     grouped = select.group_by(*(exp.Literal.number(n + 1) for n in range(len(keys))))
     return exp.alias_(grouped.subquery(), alias, table=True, quoted=True)
 

@@ -78,7 +78,11 @@ def held_by(projection: Projection, events: Iterable[Event]) -> Held:
 
 
 def _order(event: Event) -> tuple[Any, int, int]:
-    return event["effective_at"], LOWEST_VERSION if event["version"] is None else event["version"], event["position"]
+    return (
+        event["effective_at"],
+        LOWEST_VERSION if event["version"] is None else event["version"],
+        event["position"],
+    )
 
 
 def _case(plan: Plan, event: Event) -> tuple[int, Case]:
@@ -163,7 +167,9 @@ def _type_of(value: object) -> str:
     for kind, name in _PYTHON:
         if isinstance(value, kind):
             return name
-    raise UnsupportedError(f"a payload value of type {type(value).__name__}", "give what JSON has, Decimal, datetime or date")
+    raise UnsupportedError(
+        f"a payload value of type {type(value).__name__}", "give what JSON has, Decimal, datetime or date"
+    )
 
 
 _PYTHON: tuple[tuple[type, str], ...] = (

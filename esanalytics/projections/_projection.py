@@ -12,7 +12,17 @@ from esanalytics.projections._assignments import ACCUMULATORS, SETTERS, Assignme
 from esanalytics.projections._expressions import ENVELOPE, Constant, Expression, Value, field, walk
 from esanalytics.projections._types import DECLARABLE, declared_type
 
-__all__ = ["Key", "Projection", "Rule", "Selector", "column_names", "columns_of", "key_columns", "paths", "selected_type"]
+__all__ = [
+    "Key",
+    "Projection",
+    "Rule",
+    "Selector",
+    "column_names",
+    "columns_of",
+    "key_columns",
+    "paths",
+    "selected_type",
+]
 
 Selector = str | tuple[str, str]
 """Which events a rule is for: a type, a (service, type), or ``"*"``."""
@@ -86,7 +96,9 @@ def key_columns(projection: Projection) -> dict[str, Expression]:
 
 def columns_of(projection: Projection) -> tuple[str, ...]:
     """Give the columns that the rules assign, in the order in which they first appear."""
-    return tuple(dict.fromkeys(name for rule in projection.on.values() if isinstance(rule, Mapping) for name in rule))
+    return tuple(
+        dict.fromkeys(name for rule in projection.on.values() if isinstance(rule, Mapping) for name in rule)
+    )
 
 
 def column_names(projection: Projection) -> tuple[str, ...]:
@@ -133,13 +145,17 @@ def _key_part(projection: str, part: str | Expression) -> Expression:
     if isinstance(part, Expression):
         return part
     if not isinstance(part, str) or not part or part in {"data", "metadata"}:
-        raise ProjectionError(projection, f"not a key: {part!r}", "give an envelope column, a payload path or a field(…)")
+        raise ProjectionError(
+            projection, f"not a key: {part!r}", "give an envelope column, a payload path or a field(…)"
+        )
     return Expression("envelope", (part,)) if part in ENVELOPE else field(part)
 
 
 def _name(projection: str, part: Expression) -> str:
     if part.op not in {"field", "envelope"}:
-        raise ProjectionError(projection, "the key has a part without a name", "name it: key={'name': coalesce(…)}")
+        raise ProjectionError(
+            projection, "the key has a part without a name", "name it: key={'name': coalesce(…)}"
+        )
     found: str = part.args[0][-1] if part.op == "field" else part.args[0]
     return found
 
@@ -147,7 +163,9 @@ def _name(projection: str, part: Expression) -> str:
 def _rules(projection: str, on: Mapping[Selector, Rule]) -> dict[Selector, Any]:
     if not isinstance(on, Mapping) or not on:
         raise ProjectionError(projection, "`on` has no rule", "give on={'OrderPlaced': {'status': 'placed'}}")
-    return {_selector(projection, selector): _rule(projection, selector, rule) for selector, rule in on.items()}
+    return {
+        _selector(projection, selector): _rule(projection, selector, rule) for selector, rule in on.items()
+    }
 
 
 def _selector(projection: str, selector: Selector) -> Selector:
@@ -163,7 +181,9 @@ def _rule(projection: str, selector: Selector, rule: Rule) -> Mapping[str, Assig
     if isinstance(rule, Delete):
         return rule
     if not isinstance(rule, Mapping):
-        raise ProjectionError(projection, f"not a rule for {selector!r}: {rule!r}", "give a dict of columns, or delete")
+        raise ProjectionError(
+            projection, f"not a rule for {selector!r}: {rule!r}", "give a dict of columns, or delete"
+        )
     return {name: _assignment(projection, name, value) for name, value in rule.items()}
 
 
@@ -192,7 +212,11 @@ def _check_names(projection: Projection) -> None:
 
 def _check_kinds(projection: Projection) -> None:
     for column in columns_of(projection):
-        kinds = {rule[column].kind for rule in projection.on.values() if isinstance(rule, Mapping) and column in rule}
+        kinds = {
+            rule[column].kind
+            for rule in projection.on.values()
+            if isinstance(rule, Mapping) and column in rule
+        }
         families = sorted({ACCUMULATORS[kind] for kind in kinds - SETTERS})
         if len(families) > 1:
             reason = f"column {column!r} mixes {' and '.join(families)}"
@@ -214,9 +238,15 @@ def _no_fault(*_: object) -> None:
 
 def _field_fault(path: tuple[str, ...], type_: str | None) -> tuple[str, str] | None:
     if not path or not all(isinstance(key, str) and key for key in path):
-        return f"not a payload path: {path!r}", "give keys joined by dots, or a tuple of keys; none may be empty"
+        return (
+            f"not a payload path: {path!r}",
+            "give keys joined by dots, or a tuple of keys; none may be empty",
+        )
     if type_ is not None and (not isinstance(type_, str) or declared_type(type_) is None):
-        return f"field {'.'.join(path)!r} has the unknown type {type_!r}", f"give one of {', '.join(DECLARABLE)}, or T[]"
+        return (
+            f"field {'.'.join(path)!r} has the unknown type {type_!r}",
+            f"give one of {', '.join(DECLARABLE)}, or T[]",
+        )
     return None
 
 
@@ -224,9 +254,15 @@ def _constant_fault(value: Constant) -> tuple[str, str] | None:
     large = isinstance(value, int) and value not in _INT64
     sign, digits, exponent = value.as_tuple() if hasattr(value, "as_tuple") else (0, (), 0)
     if large or max(len(digits), len(digits) + exponent, -exponent) > _DIGITS:
-        return f"the number {value} is too long", "give an integer of 64 bits, or a Decimal of at most 38 digits"
+        return (
+            f"the number {value} is too long",
+            "give an integer of 64 bits, or a Decimal of at most 38 digits",
+        )
     return None
 
 
-_PARTS: Mapping[str, Callable[..., tuple[str, str] | None]] = {"field": _field_fault, "constant": _constant_fault}
+_PARTS: Mapping[str, Callable[..., tuple[str, str] | None]] = {
+    "field": _field_fault,
+    "constant": _constant_fault,
+}
 _CHECKS = (_check_names, _check_parts, _check_kinds)

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.projections._typed import Typed
-from esanalytics.projections._types import is_integer
+from esanalytics.projections._types import is_integer, with_zero
 
 __all__ = ["constant", "exists", "payload", "scalar"]
 
@@ -30,7 +30,9 @@ def payload(path: tuple[str, ...]) -> exp.Expression:
 def exists(path: tuple[str, ...]) -> exp.Expression:
     """Test whether the payload has a path, null included; NULL where there is no payload."""
     keys = [exp.Literal.string(key) for key in path]
-    return sql.function("variant_exists", sql.column("data"), keys[0] if len(keys) == 1 else exp.Array(expressions=keys))
+    return sql.function(
+        "variant_exists", sql.column("data"), keys[0] if len(keys) == 1 else exp.Array(expressions=keys)
+    )
 
 
 def constant(value: Typed) -> exp.Expression:
@@ -46,12 +48,27 @@ def constant(value: Typed) -> exp.Expression:
 
 
 def _field(value: Typed) -> exp.Expression:
-    path, stored = value.args
+    path, stored, has_decimals = value.args
     found = payload(path)
     if value.type == "VARIANT":
         return found
+    if value.type == "VARCHAR" and has_decimals:
+        return _text(found, stored)
     inner = sql.try_cast(found, stored) if stored not in {None, value.type} else found
     return sql.try_cast(inner, value.type)
+
+
+def _text(found: exp.Expression, stored: str | None) -> exp.Expression:
+    # DuckDB writes a DECIMAL(1,1) as ".3" and a DECIMAL(2,1) as "0.3", and the width is an accident of storage.
+    if stored is not None:
+        return sql.try_cast(sql.try_cast(found, with_zero(stored)), "VARCHAR")
+    plain = sql.try_cast(found, "VARCHAR")
+    is_decimal = sql.function(
+        "starts_with", sql.function("variant_typeof", found), exp.Literal.string("DECIMAL")
+    )
+    pattern, zero = exp.Literal.string(r"^(-?)\."), exp.Literal.string(r"\10.")
+    with_a_zero = sql.function("regexp_replace", plain, pattern, zero)
+    return exp.Case(ifs=[exp.If(this=is_decimal, true=with_a_zero)], default=plain.copy())
 
 
 def _envelope(value: Typed) -> exp.Expression:
@@ -73,7 +90,12 @@ def _binary(node: type[exp.Binary]) -> Callable[[Typed], exp.Expression]:
 
 
 def _operand(value: Typed, other: Typed) -> exp.Expression:
-    bare = value.op == "constant" and value.args[0] is not None and is_integer(other.type) and other.op != "constant"
+    bare = (
+        value.op == "constant"
+        and value.args[0] is not None
+        and is_integer(other.type)
+        and other.op != "constant"
+    )
     return sql.literal(value.args[0]) if bare else scalar(value)
 
 

@@ -25,6 +25,7 @@ from esanalytics.projections._types import (
     is_numeric,
     stored_type,
     unify_known,
+    with_zero,
 )
 
 __all__ = ["Scope", "Typed", "coerce", "settle", "typed"]
@@ -37,7 +38,8 @@ class Typed:
     Attributes:
         op: as in `Expression`, and ``"cast"``.
         type: a DuckDB type, or `UNKNOWN`.
-        args: typed parts; for a field its path and the type it is stored in, where there is one.
+        args: typed parts; for a field its path, the one type it is stored in (or None), and
+            whether decimals are among its types.
     """
 
     op: str
@@ -78,10 +80,19 @@ def coerce(value: Typed, type_: str) -> Typed:
     if value.type == type_:
         return value
     if value.type != UNKNOWN:
-        return Typed("cast", type_, (value,))
+        return Typed("cast", type_, (_with_zero(value) if type_ == "VARCHAR" else value,))
     if value.op in {"case", "coalesce"}:
-        return Typed(value.op, type_, tuple(_branch(value.op, n, part, type_, value) for n, part in enumerate(value.args)))
+        return Typed(
+            value.op,
+            type_,
+            tuple(_branch(value.op, n, part, type_, value) for n, part in enumerate(value.args)),
+        )
     return Typed(value.op, type_, value.args)
+
+
+def _with_zero(value: Typed) -> Typed:
+    wider = with_zero(value.type)
+    return value if wider == value.type else Typed("cast", wider, (value,))
 
 
 def settle(value: Typed, default: str = "VARCHAR") -> Typed:
@@ -98,7 +109,9 @@ def _field(expression: Expression, scope: Scope) -> Typed:
     path, declared = expression.args
     types = scope.types(path)
     type_ = unify_known(types) if declared is None else declared_type(declared) or UNKNOWN
-    return Typed("field", type_, (path, stored_type(types)))
+    return Typed(
+        "field", type_, (path, stored_type(types), any(name.upper().startswith("DEC") for name in types))
+    )
 
 
 def _envelope(expression: Expression, scope: Scope) -> Typed:  # noqa: ARG001  one signature for all rules
@@ -143,7 +156,9 @@ def _arithmetic(expression: Expression, scope: Scope) -> Typed:
         return Typed(expression.op, type_, (coerce(left, type_), coerce(right, type_)))
     digits, other = decimal_of(left.type), decimal_of(right.type)
     narrow = expression.op == "*" and digits and other and digits[0] + other[0] > _NATIVE
-    return Typed(expression.op, type_, (coerce(left, f"DECIMAL(38,{digits[1]})") if narrow and digits else left, right))
+    return Typed(
+        expression.op, type_, (coerce(left, f"DECIMAL(38,{digits[1]})") if narrow and digits else left, right)
+    )
 
 
 _NATIVE = 18
@@ -178,7 +193,9 @@ def _instants(sides: tuple[Typed, ...], scope: Scope) -> tuple[Typed, ...]:
     temporal = any(side.type in {"DATE", "TIMESTAMP", "TIMESTAMPTZ"} for side in sides)
     if not temporal:
         return sides
-    return tuple(_instant(side, scope) if (side.op, side.type) == ("constant", "VARCHAR") else side for side in sides)
+    return tuple(
+        _instant(side, scope) if (side.op, side.type) == ("constant", "VARCHAR") else side for side in sides
+    )
 
 
 def _instant(value: Typed, scope: Scope) -> Typed:
@@ -235,7 +252,9 @@ def _case(expression: Expression, scope: Scope) -> Typed:
     last = len(parts) - 1
     type_ = common(part.type for n, part in enumerate(parts) if n % 2 or n == last)
     is_value = [bool(n % 2) or n == last for n in range(len(parts))]
-    flat = (coerce(p, type_) if v else _condition(p, scope, "case") for p, v in zip(parts, is_value, strict=True))
+    flat = (
+        coerce(p, type_) if v else _condition(p, scope, "case") for p, v in zip(parts, is_value, strict=True)
+    )
     return Typed("case", type_, tuple(flat))
 
 

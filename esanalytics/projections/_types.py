@@ -19,6 +19,7 @@ __all__ = [
     "stored_type",
     "unify",
     "unify_known",
+    "with_zero",
 ]
 
 Held = Mapping[tuple[str, ...], Mapping[str | None, frozenset[str]]]
@@ -59,7 +60,11 @@ def declared_type(name: str) -> str | None:
     found = plain if plain in _INTEGERS else _ALIASES.get(plain, plain)
     digits = decimal_of(found)
     if digits is not None:
-        return f"DECIMAL({digits[0]},{digits[1]})" if 1 <= digits[0] <= _MAX_DIGITS >= digits[0] >= digits[1] else None
+        return (
+            f"DECIMAL({digits[0]},{digits[1]})"
+            if 1 <= digits[0] <= _MAX_DIGITS >= digits[0] >= digits[1]
+            else None
+        )
     return found if found in DECLARABLE else None
 
 
@@ -118,6 +123,13 @@ def decimal_of(name: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def with_zero(name: str) -> str:
+    """Widen a DECIMAL without digits before the point, whose text would be ``.5``; give others as they are."""
+    digits = decimal_of(name)
+    only_fraction = digits is not None and digits[0] == digits[1] < _MAX_DIGITS
+    return f"DECIMAL({digits[0] + 1},{digits[1]})" if digits and only_fraction else name
+
+
 def element_of(name: str) -> str | None:
     """Give the type of a list's elements; None for another type."""
     return name[:-2] if name.endswith("[]") else None
@@ -126,7 +138,9 @@ def element_of(name: str) -> str | None:
 def held_types(held: Held, path: tuple[str, ...], types: frozenset[str] | None) -> frozenset[str]:
     """Gather the types held at a path in some event types; None: in all."""
     found = held.get(path, {})
-    return frozenset().union(*(names for type_, names in found.items() if types is None or type_ is None or type_ in types))
+    return frozenset().union(
+        *(names for type_, names in found.items() if types is None or type_ is None or type_ in types)
+    )
 
 
 def _normal(name: str) -> str:

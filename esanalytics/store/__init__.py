@@ -2,7 +2,19 @@
 
 from esanalytics.store._append import Commit
 from esanalytics.store._compact import Compaction
-from esanalytics.store._log import Log, view
+from esanalytics.store._log import Log, names_of, result, types_of, view
 from esanalytics.store._store import Info, Store
+from esanalytics.store._view import Relation
 
-__all__ = ["Commit", "Compaction", "Info", "Log", "Store", "view"]
+__all__ = [
+    "Commit",
+    "Compaction",
+    "Info",
+    "Log",
+    "Relation",
+    "Store",
+    "names_of",
+    "result",
+    "types_of",
+    "view",
+]

@@ -112,7 +112,9 @@ _LATE = f"""coalesce(lag((occurred_at, coalesce(version, {LOWEST_VERSION})))
     OVER (PARTITION BY service, stream_id ORDER BY position) > (occurred_at, coalesce(version, {LOWEST_VERSION})), false)"""
 _CLOCK = """coalesce(version IS NOT NULL
     AND lag(occurred_at) OVER (PARTITION BY service, stream_id ORDER BY version) > occurred_at, false)"""
-_LATE_IN_STORE = "coalesce(latest > occurred_at OR top > version OR (latest = occurred_at AND top >= version), false)"
+_LATE_IN_STORE = (
+    "coalesce(latest > occurred_at OR top > version OR (latest = occurred_at AND top >= version), false)"
+)
 _CLOCK_IN_STORE = "coalesce(version IS NOT NULL AND (latest > occurred_at OR top > version), false)"
 
 
@@ -161,7 +163,9 @@ def derive_ids(cursor: duckdb.DuckDBPyConnection) -> None:
             cursor.execute(statement)
 
 
-def find_known(cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], locate: Locate) -> Iterator[Problem]:
+def find_known(
+    cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], locate: Locate
+) -> Iterator[Problem]:
     """Put re-delivered events into ``gone``; yield those that share an id with another event and are not equal to it.
 
     Whoever goes on after a problem has put its row into ``gone``.
@@ -181,7 +185,9 @@ def find_known(cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], loc
         yield from _known(cursor, _in_time(files, measured), measured, locate)
 
 
-def find_misplaced(cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], locate: Locate) -> Iterator[Problem]:
+def find_misplaced(
+    cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], locate: Locate
+) -> Iterator[Problem]:
     """Yield the new events that have no place in their stream; as ``find_known``, which runs before."""
     measured = _measure(cursor)
     if measured is not None:
@@ -200,7 +206,10 @@ def number(cursor: duckdb.DuckDBPyConnection, head: int) -> Scope | None:
     if measured is None:
         return None
     known = _any(cursor, "SELECT 1 FROM streams LIMIT 1")
-    late = [*([] if measured.in_time and not measured.versioned else [_LATE]), *([_LATE_IN_STORE] if known else [])]
+    late = [
+        *([] if measured.in_time and not measured.versioned else [_LATE]),
+        *([_LATE_IN_STORE] if known else []),
+    ]
     clock = [*([_CLOCK] if measured.versioned else []), *([_CLOCK_IN_STORE] if known else [])]
     statement = _NUMBERS.format(
         late=" OR ".join(late) or "false",
@@ -226,7 +235,9 @@ def _measure(cursor: duckdb.DuckDBPyConnection) -> Scope | None:
     few = rows <= _FEW
     times, streams = cursor.execute(_VALUES).fetchall()[0] if few else ((), ())
     in_time = not _any(cursor, _BACKWARDS)
-    return Scope(rows, *bounds, frozenset(services), tuple(times), tuple(streams), versioned, recorded, in_time)
+    return Scope(
+        rows, *bounds, frozenset(services), tuple(times), tuple(streams), versioned, recorded, in_time
+    )
 
 
 def _repeated(cursor: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
@@ -247,7 +258,11 @@ def _known(
         return
     source = sql.text(sql.parquet([locate(file) for file in files]))
     at = sql.column("occurred_at")
-    when = sql.is_in(at, measured.times) if measured.times else sql.between(at, measured.first_time, measured.last_time)
+    when = (
+        sql.is_in(at, measured.times)
+        if measured.times
+        else sql.between(at, measured.first_time, measured.last_time)
+    )
     cursor.execute(_FIND_KNOWN.format(files=source, when=sql.text(when)))
     if _any(cursor, "SELECT 1 FROM known LIMIT 1"):
         yield from _differing(cursor.execute(_COMPARE_KNOWN.format(files=source)).fetchall())
@@ -265,7 +280,8 @@ def _equal(one: str, other: str) -> bool:
         return Decimal(text)
 
     return bool(
-        json.loads(one, parse_float=number_, parse_int=number_) == json.loads(other, parse_float=number_, parse_int=number_)
+        json.loads(one, parse_float=number_, parse_int=number_)
+        == json.loads(other, parse_float=number_, parse_int=number_)
     )
 
 
@@ -295,14 +311,24 @@ def _misplaced_in_store(
         return
     yield from (Problem(row, _mixed(*rest)) for row, *rest in cursor.execute(_MIXED_WITH_STORE).fetchall())
     if measured.versioned and _any(cursor, _NOT_ABOVE):
-        yield from (Problem(r, _taken(*rest)) for r, *rest in cursor.execute(_TAKEN_IN_STORE.format(files=source)).fetchall())
+        yield from (
+            Problem(r, _taken(*rest))
+            for r, *rest in cursor.execute(_TAKEN_IN_STORE.format(files=source)).fetchall()
+        )
 
 
 def _mixed(origin: str, line: int, service: str, stream_id: str, versioned: bool) -> InvalidEventError:  # noqa: FBT001  a row of the query
     what, has = ("no version", "has versions") if versioned else ("a version", "has none")
     reason = f"the event has {what}, but its stream {stream_id!r} of service {service!r} {has}"
-    return InvalidEventError(origin, line, reason, "append with expected_version=… or give every event of the stream a version, or none")
+    return InvalidEventError(
+        origin,
+        line,
+        reason,
+        "append with expected_version=… or give every event of the stream a version, or none",
+    )
 
 
 def _taken(service: str, stream_id: str, version: int, event_id: str, other: str) -> AppendConflictError:
-    return AppendConflictError(service, stream_id, f"free version {version} for event {event_id!r}", f"event {other!r}")
+    return AppendConflictError(
+        service, stream_id, f"free version {version} for event {event_id!r}", f"event {other!r}"
+    )

@@ -118,7 +118,9 @@ class Appender:
                     bar.update(sum(batch.done for batch in chunk))
             except EsAnalyticsError as error:
                 if any(commit.appended for commit in self._done):
-                    error.add_note(f"{self._sum().appended} events before it are appended; mend it and run the same call again")
+                    error.add_note(
+                        f"{self._sum().appended} events before it are appended; mend it and run the same call again"
+                    )
                 raise
             finally:
                 cursor.close()
@@ -191,11 +193,15 @@ class Appender:
 
     def _rows(self, cursor: duckdb.DuckDBPyConnection, head: Head, new: Scope) -> exp.Expression:
         """Return the rows to write: what is staged, with the numbers, and the time of recording."""
-        last = max((file.last_recorded for file in head.files), default=dt.datetime.min.replace(tzinfo=dt.UTC))
+        last = max(
+            (file.last_recorded for file in head.files), default=dt.datetime.min.replace(tzinfo=dt.UTC)
+        )
         now = max(dt.datetime.now(dt.UTC), last)
         if new.recorded:
             _check_recorded(cursor, last)
-        values: dict[str, exp.Expression] = {name: sql.column(name, table="staged") for name in storage_types()}
+        values: dict[str, exp.Expression] = {
+            name: sql.column(name, table="staged") for name in storage_types()
+        }
         values |= {name: sql.column(name, table="numbers") for name in ("position", "disorder")}
         values["recorded_at"] = exp.Coalesce(this=values["recorded_at"], expressions=[sql.literal(now)])
         select = exp.select(*(exp.alias_(value, name, quoted=True) for name, value in values.items()))
@@ -216,7 +222,12 @@ class Appender:
                 if version is not None
                 else f"the event belongs to stream {stream_id!r} of service {service!r}"
             )
-            raise InvalidEventError(origin, line, reason, "an append with expected_version gives the versions of one stream itself")
+            raise InvalidEventError(
+                origin,
+                line,
+                reason,
+                "an append with expected_version gives the versions of one stream itself",
+            )
 
     def _take_versions(self, cursor: duckdb.DuckDBPyConnection, head: Head, expected: int) -> None:
         """Give the next versions to what is new in the stream, if the stream is where it was expected."""
@@ -243,7 +254,13 @@ class Appender:
             shown = sys.stderr.isatty() or "ipykernel" in sys.modules
         amount, unit = in_all(events)
         with tqdm(
-            total=amount, unit=unit, unit_scale=True, unit_divisor=1000, desc="append", delay=_PROGRESS_AFTER, disable=not shown
+            total=amount,
+            unit=unit,
+            unit_scale=True,
+            unit_divisor=1000,
+            desc="append",
+            delay=_PROGRESS_AFTER,
+            disable=not shown,
         ) as bar:
             yield bar
 
@@ -253,7 +270,10 @@ def _chunks(source: Iterator[Batch]) -> Iterator[list[Batch]]:
     held: list[Batch] = []
     for batch in source:
         held.append(batch)
-        if sum(b.rows.num_rows for b in held) >= CHUNK_ROWS or sum(b.rows.nbytes for b in held) >= CHUNK_BYTES:
+        if (
+            sum(b.rows.num_rows for b in held) >= CHUNK_ROWS
+            or sum(b.rows.nbytes for b in held) >= CHUNK_BYTES
+        ):
             yield held
             held = []
     if held:
@@ -271,11 +291,14 @@ def _refusal(cursor: duckdb.DuckDBPyConnection, problem: Problem) -> Refusal:
 
 def _check_recorded(cursor: duckdb.DuckDBPyConnection, last: dt.datetime) -> None:
     early = cursor.execute(
-        "SELECT origin, line, recorded_at FROM fresh WHERE recorded_at < ? ORDER BY recorded_at, row LIMIT 1", [last]
+        "SELECT origin, line, recorded_at FROM fresh WHERE recorded_at < ? ORDER BY recorded_at, row LIMIT 1",
+        [last],
     ).fetchall()
     for origin, line, recorded_at in early:
         reason = f"recorded_at {iso(recorded_at)} is before {iso(last)}, the last of the store"
-        raise InvalidEventError(origin, line, reason, "append in order of recorded_at, or leave that column out")
+        raise InvalidEventError(
+            origin, line, reason, "append in order of recorded_at, or leave that column out"
+        )
 
 
 @contextmanager
@@ -297,6 +320,13 @@ def _reason(text: str, number_: int | None) -> tuple[str, str]:
     lowered = text.lower()
     if number_ in _FULL or "no space left" in lowered or "disk quota" in lowered:
         return "the disk is full, nothing was appended", "free some space and run the same call again"
-    if number_ in {errno.EACCES, errno.EPERM, errno.EROFS} or "permission denied" in lowered or "read-only" in lowered:
-        return "it may not be written to, nothing was appended", "ask for the right to write, or copy the store"
+    if (
+        number_ in {errno.EACCES, errno.EPERM, errno.EROFS}
+        or "permission denied" in lowered
+        or "read-only" in lowered
+    ):
+        return (
+            "it may not be written to, nothing was appended",
+            "ask for the right to write, or copy the store",
+        )
     return f"writing failed, nothing was appended: {text}", "mend the cause and run the same call again"

@@ -170,7 +170,9 @@ class DeltaLog:
         properties = CommitProperties(app_transactions=[fence], max_commit_retries=100)
         schema, columns = self._table.schema(), ["service", self.partition]
         try:
-            self._table.create_write_transaction(actions, "append", schema, columns, commit_properties=properties)
+            self._table.create_write_transaction(
+                actions, "append", schema, columns, commit_properties=properties
+            )
         except DeltaError as error:
             if "oncurrent" in str(error) or "conflict" in str(error).lower():
                 raise RaceLost from error
@@ -190,7 +192,9 @@ class DeltaLog:
         return Head(
             position=self._table.transaction_version("position") or 0,
             maintenance=self._table.transaction_version("maintenance") or 0,
-            files=tuple(sorted((_data_file(row, self.partition) for row in actions.to_pylist()), key=_by_position)),
+            files=tuple(
+                sorted((_data_file(row, self.partition) for row in actions.to_pylist()), key=_by_position)
+            ),
         )
 
     def _add(self, file: DataFile, *, data_change: bool) -> AddAction:
@@ -227,14 +231,21 @@ def _sync_folder(path: Path) -> None:
 def _schema(partition: Period) -> Schema:
     columns = {**storage_types(), partition: "VARCHAR"}
     fields = [
-        {"name": name, "type": _DELTA_TYPES[type_], "nullable": True, "metadata": {}} for name, type_ in columns.items()
+        {"name": name, "type": _DELTA_TYPES[type_], "nullable": True, "metadata": {}}
+        for name, type_ in columns.items()
     ]
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
 
 def _stats(file: DataFile) -> str:
     least = (file.first_position, file.first_stream, iso(file.first_time), iso(file.first_recorded), 0)
-    greatest = (file.last_position, file.last_stream, iso(file.last_time), iso(file.last_recorded), file.disorder)
+    greatest = (
+        file.last_position,
+        file.last_stream,
+        iso(file.last_time),
+        iso(file.last_recorded),
+        file.disorder,
+    )
     names = (*_STATS, "disorder")
     return json.dumps(
         {
@@ -251,7 +262,9 @@ def _by_position(file: DataFile) -> tuple[int, str]:
 
 
 def _data_file(row: dict[str, object], partition: Period) -> DataFile:
-    least, greatest, nulls, values = (_struct(row[name]) for name in ("min", "max", "null_count", "partition"))
+    least, greatest, nulls, values = (
+        _struct(row[name]) for name in ("min", "max", "null_count", "partition")
+    )
     rows = _int(row["num_records"])
     return DataFile(
         path=unquote(str(row["path"])),

@@ -14,7 +14,7 @@ from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB
 from esanalytics.errors import EngineError
 
-__all__ = ["Path", "field_names", "field_types"]
+__all__ = ["Path", "Types", "field_names", "field_types"]
 
 Path = tuple[str, ...]
 Types = Mapping[str | None, frozenset[str]]
@@ -119,7 +119,9 @@ def _payload(engine: DuckDB, file: str) -> _Node:
     return payload if payload is not None else _Node("data", "VARIANT", (), 0)
 
 
-def _node(rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], counts: Mapping[int, int]) -> _Node:
+def _node(
+    rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], counts: Mapping[int, int]
+) -> _Node:
     name, children, inner, type_ = next(rows)
     if not inner:
         return _Node(name, type_, (), int(counts[next(leaves)]))

@@ -73,7 +73,10 @@ def _by_absence(names: Sequence[str], columns: Sequence[pa.Array]) -> Iterator[t
     for number, sample in enumerate(samples):
         members = pa.array(order[bounds[number] : bounds[number + 1]], pa.int64())
         kept = [i for i, there in enumerate(present[sample]) if there]
-        yield members, _struct([names[i] for i in kept], [columns[i].take(members) for i in kept], len(members))
+        yield (
+            members,
+            _struct([names[i] for i in kept], [columns[i].take(members) for i in kept], len(members)),
+        )
 
 
 def _struct(names: Sequence[str], columns: Sequence[pa.Array], rows: int) -> pa.Array:

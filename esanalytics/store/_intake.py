@@ -161,9 +161,13 @@ class _Rows:
     def _refuse_flawed(self, cursor: duckdb.DuckDBPyConnection) -> None:
         flawed: dict[int, str] = {}
         for values in self.payloads.values():
-            flawed |= flawed_rows(cursor, pa.array([v if isinstance(v, str) else None for v in values], pa.string()))
+            flawed |= flawed_rows(
+                cursor, pa.array([v if isinstance(v, str) else None for v in values], pa.string())
+            )
         for row in sorted(flawed, reverse=True):
-            raw = {name: str(v[row]) for name, v in (self.columns | self.payloads).items() if v[row] is not None}
+            raw = {
+                name: str(v[row]) for name, v in (self.columns | self.payloads).items() if v[row] is not None
+            }
             self.refused.append(Refusal("row", self.lines[row], flawed[row], json.dumps(raw)))
             for held in (self.lines, *self.columns.values(), *self.payloads.values()):
                 del held[row]

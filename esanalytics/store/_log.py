@@ -15,11 +15,12 @@ from esanalytics.engines import DuckDB, Plan, Result
 from esanalytics.errors import EngineError, UnsupportedError
 from esanalytics.store._commits import Head
 
+from esanalytics.store._fields import Path, Types, field_names, field_types
 from esanalytics.store._staging import Defaults
 from esanalytics.store._view import Base, Relation, Selection, relation
 from esanalytics.store._whatif import write_extra
 
-__all__ = ["Log", "Reader", "view"]
+__all__ = ["Log", "Reader", "names_of", "result", "types_of", "view"]
 
 Names = str | Iterable[str] | None
 
@@ -55,7 +56,12 @@ class Log:
     _selection: Selection = Selection()
 
     def where(
-        self, condition: str | None = None, *, service: Names = None, type: Names = None, stream: Names = None  # noqa: A002  the envelope's own word
+        self,
+        condition: str | None = None,
+        *,
+        service: Names = None,
+        type: Names = None,
+        stream: Names = None,  # noqa: A002  the envelope's own word
     ) -> Log:
         """Show only some events.
 
@@ -146,7 +152,10 @@ class Log:
 
         def plan() -> Plan:
             found = view(self)
-            order = [exp.Ordered(this=sql.column(n), nulls_first=True) for n in ("effective_at", "version", "position")]
+            order = [
+                exp.Ordered(this=sql.column(n), nulls_first=True)
+                for n in ("effective_at", "version", "position")
+            ]
             return Plan(sql.text(found.tree.order_by(*order), pretty=True), files=found.files)
 
         return Result(self._reader.engine, plan)
@@ -191,6 +200,26 @@ def view(log: Log) -> Relation:
     reader, base = log._reader, log._base  # noqa: SLF001  of this module
     removed = tuple(_removed(events) if isinstance(events, Log) else events for events in base.without)
     return relation(reader.head().files, reader.root, replace(base, without=removed), log._selection)  # noqa: SLF001
+
+
+def result(log: Log, plan: Callable[[], Plan]) -> Result:
+    """Make the lazy answer to a question about a view."""
+    return Result(log._reader.engine, plan)  # noqa: SLF001  of this module
+
+
+def types_of(log: Log, paths: Iterable[Path]) -> dict[Path, Types]:
+    """Return the types that the log holds at some paths of the payload, at whatever time, as ``field_types``."""
+    return field_types(log._reader.engine, _whole(log).files, paths)  # noqa: SLF001  of this module
+
+
+def names_of(log: Log) -> list[str]:
+    """Return the names of the top-level payload fields that the log holds, at whatever time."""
+    return field_names(log._reader.engine, _whole(log).files)  # noqa: SLF001  of this module
+
+
+def _whole(log: Log) -> Relation:
+    chosen = log._selection  # noqa: SLF001  of this module
+    return view(replace(log, _selection=Selection(services=chosen.services)))
 
 
 def _both(old: frozenset[str] | None, new: Names) -> frozenset[str] | None:

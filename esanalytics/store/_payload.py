@@ -50,9 +50,7 @@ WHERE data IS NOT NULL AND (
 )
 ORDER BY row
 """
-_FROM_TEXT = (
-    f"SELECT nr, {AS_VARIANT[0]} FROM (SELECT nr, {AS_VARIANT[1].format(json='value')} AS p FROM payload_group)"
-)
+_FROM_TEXT = f"SELECT nr, {AS_VARIANT[0]} FROM (SELECT nr, {AS_VARIANT[1].format(json='value')} AS p FROM payload_group)"
 _FROM_STRUCT = "SELECT nr, value::VARIANT FROM payload_group"
 _INT64 = range(-(2**63), 2**63)
 
@@ -111,7 +109,9 @@ def fill(cursor: duckdb.DuckDBPyConnection, table: str, groups: Groups) -> None:
     for rows, values in groups:
         cursor.register("payload_group", pa.table({"nr": rows.cast(pa.int64()), "value": values}))
         try:
-            cursor.execute(f"INSERT INTO {table} {_FROM_TEXT if pa.types.is_string(values.type) else _FROM_STRUCT}")
+            cursor.execute(
+                f"INSERT INTO {table} {_FROM_TEXT if pa.types.is_string(values.type) else _FROM_STRUCT}"
+            )
         finally:
             cursor.unregister("payload_group")
 

@@ -46,12 +46,18 @@ _RULES = (
         for name in _TIMES
         for rule in (
             (f"raw_{name} IS NOT NULL AND {name} IS NULL", f"'{name} is no instant: ' || raw_{name}[:100]"),
-            (f"NOT isfinite({name}) OR year({name}) NOT BETWEEN 1 AND 9999", f"'{name} is outside the years 1 to 9999'"),
+            (
+                f"NOT isfinite({name}) OR year({name}) NOT BETWEEN 1 AND 9999",
+                f"'{name} is outside the years 1 to 9999'",
+            ),
         )
     ),
     ("raw_version IS NOT NULL AND version IS NULL", "'version is no 64-bit integer: ' || raw_version[:100]"),
     (f"version = ({LOWEST_VERSION})", "'version is out of range'"),
-    ("coalesce(schema_version, 0) < 1 AND raw_schema_version IS NOT NULL", "'schema_version is no number from 1'"),
+    (
+        "coalesce(schema_version, 0) < 1 AND raw_schema_version IS NOT NULL",
+        "'schema_version is no number from 1'",
+    ),
     *(
         rule
         for name in TEXT_COLUMNS
@@ -104,10 +110,17 @@ def stage(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults:
         else:
             table = table.append_column(name, groups[0][1])
     cursor.register("batch", table)
-    given = {"origin": batch.origin, "first": first, "service": defaults.service or "default", "stream": defaults.stream}
+    given = {
+        "origin": batch.origin,
+        "first": first,
+        "service": defaults.service or "default",
+        "stream": defaults.stream,
+    }
     select = _select(table.schema, apart)
     try:
-        cursor.execute(f"INSERT INTO staged BY NAME {select}", {k: v for k, v in given.items() if f"${k}" in select})
+        cursor.execute(
+            f"INSERT INTO staged BY NAME {select}", {k: v for k, v in given.items() if f"${k}" in select}
+        )
     finally:
         cursor.unregister("batch")
     return sorted([*batch.refused, *_flawed(cursor, batch, first)], key=lambda refusal: refusal.line or 0)
@@ -170,7 +183,11 @@ def _place_extra(frame: _Frame, extra: list[tuple[str, pa.Array]]) -> None:
     if target in frame.columns:
         column, values = frame.columns.pop(target)
         parts = column.type if pa.types.is_struct(column.type) and not is_variant(column) else None
-        fields = [(f.name, v) for f, v in zip(parts, single(values).flatten(), strict=True)] if parts else [(target, single(values))]
+        fields = (
+            [(f.name, v) for f, v in zip(parts, single(values).flatten(), strict=True)]
+            if parts
+            else [(target, single(values))]
+        )
         extra = [*fields, *extra]
     frame.groups[target] = gather([name for name, _ in extra], [values for _, values in extra])
 
@@ -185,7 +202,10 @@ def _place_payload(cursor: duckdb.DuckDBPyConnection, frame: _Frame, name: str) 
         flawed = flawed_rows(cursor, values)
         frame.flaw(flawed)
         keep = pa.array([row not in flawed for row in range(len(values))])
-        frame.columns[name] = column, pc.if_else(keep, values, pa.scalar(None, pa.string())) if flawed else values
+        frame.columns[name] = (
+            column,
+            pc.if_else(keep, values, pa.scalar(None, pa.string())) if flawed else values,
+        )
 
 
 def _readable(column: pa.Field, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
@@ -249,7 +269,9 @@ def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
     """Read the registered batch as rows of ``staged``; all names in the text are the envelope's own."""
     columns = [f"{_value(schema, groups, name)} AS {name}" for name in ENVELOPE]
     columns += [f"{_raw_text(schema, name)} AS raw_{name}" for name in _PARSED]
-    joins = " ".join(f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups)
+    joins = " ".join(
+        f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups
+    )
     inner = f"SELECT nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)} FROM {_source(schema)} {joins}"
     return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {_FLAW} AS flaw FROM ({inner})"
 

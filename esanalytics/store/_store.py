@@ -74,7 +74,12 @@ class Store:
 
     @classmethod
     def create(
-        cls, path: str | Path, *, partition: Period = "month", engine: DuckDB | None = None, auto_compact: bool = True
+        cls,
+        path: str | Path,
+        *,
+        partition: Period = "month",
+        engine: DuckDB | None = None,
+        auto_compact: bool = True,
     ) -> Store:
         """Make an empty store.
 
@@ -123,7 +128,9 @@ class Store:
     @property
     def log(self) -> Log:
         """The events of the store up to its last position now, as an immutable view."""
-        return Log(Reader(self._log.head, str(self.path / _EVENTS), self.engine), Base(self._log.head().position))
+        return Log(
+            Reader(self._log.head, str(self.path / _EVENTS), self.engine), Base(self._log.head().position)
+        )
 
     def append(
         self,
@@ -166,7 +173,9 @@ class Store:
             Commit(first_position=1, last_position=3, appended=3, duplicates=0, quarantined=0)
         """
         if expected_version is not None and stream is None:
-            raise InvalidEventError("append", None, "expected_version is given without a stream", "name it: stream='order-42'")
+            raise InvalidEventError(
+                "append", None, "expected_version is given without a stream", "name it: stream='order-42'"
+            )
         if on_invalid not in ("raise", "quarantine"):
             raise UnsupportedError(f"on_invalid={on_invalid!r}", "choose 'raise' or 'quarantine'")
         terms = Terms(Defaults(service, stream), expected_version, on_invalid, progress)

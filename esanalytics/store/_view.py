@@ -83,11 +83,13 @@ class Relation:
         tree: the query that gives ``events``: the envelope and ``effective_at``.
         files: the data files it reads.
         in_order: in every stream, ``position`` gives the order of events.
+        services: the services whose events may be among them.
     """
 
     tree: exp.Select
     files: tuple[str, ...]
     in_order: bool
+    services: frozenset[str]
 
 
 def relation(files: Sequence[DataFile], root: str, base: Base, selection: Selection) -> Relation:
@@ -106,7 +108,9 @@ def relation(files: Sequence[DataFile], root: str, base: Base, selection: Select
     wanted = [*_window(selection), *selection.conditions, *_among("type", selection.types)]
     disordered = any(file.disorder for file in read) or bool(extra)
     paths = (*(f"{root}/{file.path}" for file in read), *(e.path for e in extra))
-    return Relation(outer.where(*(c.copy() for c in wanted)) if wanted else outer, paths, not disordered)
+    tree = outer.where(*(c.copy() for c in wanted)) if wanted else outer
+    services = frozenset(file.service for file in (*read, *(e.file for e in extra)))
+    return Relation(tree, paths, not disordered, services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +132,20 @@ class _Source:
         paths = [f"{self.root}/{file.path}" for file in self.files if file.disorder & Disorder.CLOCK]
         columns = [sql.column(name) for name in _STREAM]
         bit = exp.BitwiseAnd(this=sql.column("disorder"), expression=sql.literal(int(Disorder.CLOCK)))
-        flagged = exp.select(*columns).from_(sql.parquet(paths)).where(exp.GT(this=bit, expression=sql.literal(0)))
-        parts = [*([flagged] if paths else []), *(exp.select(*columns).from_(sql.parquet([e.path])) for e in self.extra)]
+        flagged = (
+            exp.select(*columns).from_(sql.parquet(paths)).where(exp.GT(this=bit, expression=sql.literal(0)))
+        )
+        parts = [
+            *([flagged] if paths else []),
+            *(exp.select(*columns).from_(sql.parquet([e.path])) for e in self.extra),
+        ]
         return reduce(lambda a, b: exp.union(a, b, distinct=True), parts)
 
     def _stored(self) -> exp.Select:
         if not self.files:
-            nothing = [exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()]
+            nothing = [
+                exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()
+            ]
             return exp.select(*nothing).where(exp.false())
         select = exp.select(*(sql.column(name) for name in ENVELOPE))
         select = select.from_(sql.parquet([f"{self.root}/{file.path}" for file in self.files]))
@@ -150,7 +161,9 @@ class _Source:
     def _bounds(self) -> Iterable[exp.Expression]:
         if any(file.last_position > self.base.position for file in self.files):
             yield sql.at_most(sql.column("position"), self.base.position)
-        if any(self.base.known_at is not None and file.last_recorded > self.base.known_at for file in self.files):
+        if any(
+            self.base.known_at is not None and file.last_recorded > self.base.known_at for file in self.files
+        ):
             yield from self._known()
 
     def _known(self) -> Iterable[exp.Expression]:
@@ -182,7 +195,9 @@ def _moved(source: _Source) -> exp.Select:
     """Give the events whose ``effective_at`` is not their ``occurred_at``, with it."""
     streams = exp.Tuple(expressions=[sql.column(name) for name in _STREAM])
     few = exp.select(exp.Tuple(expressions=[sql.column(name) for name in _STREAM]))
-    few = few.from_(exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams"))))
+    few = few.from_(
+        exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams")))
+    )
     window = exp.Window(
         this=sql.function("max", sql.column("occurred_at")),
         partition_by=[sql.column(name) for name in _STREAM],
@@ -192,8 +207,12 @@ def _moved(source: _Source) -> exp.Select:
     versioned = exp.Not(this=exp.Is(this=sql.column("version"), expression=exp.null()))
     names = ("position", "event_id", "occurred_at")
     inner = exp.select(*(sql.column(name) for name in names), exp.alias_(window, "effective_at", quoted=True))
-    inner = inner.from_(source.rows().subquery("log")).where(versioned, exp.In(this=streams, query=few.subquery()))
-    moved = exp.select(*(sql.column(name) for name in ("position", "event_id", "effective_at"))).from_(inner.subquery("running"))
+    inner = inner.from_(source.rows().subquery("log")).where(
+        versioned, exp.In(this=streams, query=few.subquery())
+    )
+    moved = exp.select(*(sql.column(name) for name in ("position", "event_id", "effective_at"))).from_(
+        inner.subquery("running")
+    )
     return moved.where(exp.NEQ(this=sql.column("effective_at"), expression=sql.column("occurred_at")))
 
 

@@ -32,7 +32,9 @@ class _Keeper:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
 
-def write_extra(events: object, engine: DuckDB, position: int, defaults: _staging.Defaults) -> tuple[Extra, ...]:
+def write_extra(
+    events: object, engine: DuckDB, position: int, defaults: _staging.Defaults
+) -> tuple[Extra, ...]:
     """Write events that a view adds to the log.
 
     Args:
@@ -66,7 +68,9 @@ def write_extra(events: object, engine: DuckDB, position: int, defaults: _stagin
 
 
 def _rows(position: int) -> exp.Expression:
-    values: dict[str, exp.Expression] = {name: sql.column(name) for name in storage_types() if name != "disorder"}
+    values: dict[str, exp.Expression] = {
+        name: sql.column(name) for name in storage_types() if name != "disorder"
+    }
     following = exp.Add(this=sql.literal(position + 1), expression=sql.column("row"))
     values["position"] = exp.Coalesce(this=values["position"], expressions=[following])
     values["recorded_at"] = exp.Coalesce(this=values["recorded_at"], expressions=[sql.column("occurred_at")])

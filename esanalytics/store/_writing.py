@@ -64,7 +64,9 @@ class Writer:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         rows = exp.select(*(sql.column(name) for name in storage_types())).from_(source.copy())
-        rows = rows.where(sql.equals(sql.column("service"), str(group[0])), sql.equals(self._period(), group[1]))
+        rows = rows.where(
+            sql.equals(sql.column("service"), str(group[0])), sql.equals(self._period(), group[1])
+        )
         rows = rows.order_by(*(sql.column(name) for name in _ORDER))
         try:
             cursor.execute(f"COPY ({sql.text(rows)}) TO ? (FORMAT parquet, COMPRESSION zstd)", [str(target)])
@@ -82,7 +84,9 @@ class Writer:
         measures = [sql.function(f, sql.column(name)) for name in bounds for f in ("min", "max")]
         counts = [sql.function("count", exp.Star()), sql.function("count", sql.column("version"))]
         disorder = sql.function("max", sql.column("disorder"))
-        select = exp.select(sql.column("service"), exp.alias_(self._period(), "period"), *counts, disorder, *measures)
+        select = exp.select(
+            sql.column("service"), exp.alias_(self._period(), "period"), *counts, disorder, *measures
+        )
         return select.from_(source.copy()).group_by(sql.column("service"), self._period()).order_by("1", "2")
 
 

@@ -51,7 +51,9 @@ def connect():
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET threads = 1")
-    con.execute(f"CREATE TABLE log ({', '.join(f'{name} {type_}' for name, type_ in COLUMNS.items())}, data VARIANT)")
+    con.execute(
+        f"CREATE TABLE log ({', '.join(f'{name} {type_}' for name, type_ in COLUMNS.items())}, data VARIANT)"
+    )
     return con
 
 
@@ -60,7 +62,12 @@ def load(con, events):
     if not events:
         return
     rows = [
-        ", ".join([*(f"{_plain(e[name])}::{type_}" for name, type_ in COLUMNS.items()), f"{variant(e['data'])} AS data"])
+        ", ".join(
+            [
+                *(f"{_plain(e[name])}::{type_}" for name, type_ in COLUMNS.items()),
+                f"{variant(e['data'])} AS data",
+            ]
+        )
         for e in events
     ]
     # As the store does on write: through the Parquet form, where all integers are signed.
@@ -89,10 +96,16 @@ def rows(con, projection, order, held, key=None):
     shown = [_shown(name, type_) for name, type_ in types.items()]
     table = con.cursor().sql(f"SELECT {', '.join(shown)} FROM ({sql.text(tree)}) t").to_arrow_table()
     names = tuple(key_columns(projection))
-    found = {tuple(row[name] for name in names): {k: v for k, v in row.items() if k not in names} for row in table.to_pylist()}
+    found = {
+        tuple(row[name] for name in names): {k: v for k, v in row.items() if k not in names}
+        for row in table.to_pylist()
+    }
     assert len(found) == table.num_rows
     nested = {name for name, type_ in types.items() if "VARIANT" in type_}
-    return {k: {c: json.loads(v) if c in nested and v is not None else v for c, v in row.items()} for k, row in found.items()}, types
+    return {
+        k: {c: json.loads(v) if c in nested and v is not None else v for c, v in row.items()}
+        for k, row in found.items()
+    }, types
 
 
 def plain(value):
@@ -108,7 +121,9 @@ def plain(value):
 
 def variant(value):
     if isinstance(value, dict) and value:
-        return "{" + ", ".join(f"{_plain(key)}: {variant(item)}" for key, item in value.items()) + "}::VARIANT"
+        return (
+            "{" + ", ".join(f"{_plain(key)}: {variant(item)}" for key, item in value.items()) + "}::VARIANT"
+        )
     if isinstance(value, list) and value:
         return "[" + ", ".join(variant(item) for item in value) + "]::VARIANT"
     if isinstance(value, dict | list):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import engine
 import pytest
-from hypothesis import HealthCheck, event, given, settings, target
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from esanalytics.errors import CompileError, UnsupportedError
@@ -34,8 +34,14 @@ from esanalytics.projections import (
 )
 
 INSTANTS = [engine.START + dt.timedelta(hours=n, microseconds=n * 500) for n in range(3)]
-NUMBERS = st.integers(-3, 12) | st.sampled_from([0.5, 2.5, -1.25]) | st.sampled_from([Decimal("1.50"), Decimal("-0.3")])
-TEXTS = st.sampled_from(["", "a", "é", "日本", "it's", "12 ", "7", "1.5", "-3", "true", "2026-01-02", "\U0001f600", "a\nb"])
+NUMBERS = (
+    st.integers(-3, 12)
+    | st.sampled_from([0.5, 2.5, -1.25])
+    | st.sampled_from([Decimal("1.50"), Decimal("-0.3")])
+)
+TEXTS = st.sampled_from(
+    ["", "a", "é", "日本", "it's", "12 ", "7", "1.5", "-3", "true", "2026-01-02", "\U0001f600", "a\nb"]
+)
 DATES = st.sampled_from([dt.date(2026, 1, 2), INSTANTS[1]])
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS | DATES
 NESTED = st.sampled_from([{}, [], {"k": 3}, [1, "x", None], {"k": None, "j": {"i": "é"}}])
@@ -48,7 +54,8 @@ DATA = st.fixed_dictionaries(
         "b": st.booleans() | st.none(),
         "w": SCALARS,
         "v": SCALARS | NESTED,
-        "o": st.fixed_dictionaries({}, optional={"k": st.integers(0, 2) | TEXTS | st.none(), "a.b": NUMBERS}) | st.just(3),
+        "o": st.fixed_dictionaries({}, optional={"k": st.integers(0, 2) | TEXTS | st.none(), "a.b": NUMBERS})
+        | st.just(3),
         "l": st.lists(TEXTS | st.none(), max_size=3) | st.integers(0, 3),
         "when": st.sampled_from(["2026-01-01", "2026-01-01T10:00:00.25Z", "nope"]) | DATES,
     },
@@ -74,7 +81,9 @@ def logs(draw, *, in_order=False):
                 service=draw(st.sampled_from(["s", "t"])),
                 stream_id=stream,
                 version=given_version,
-                effective_at=INSTANTS[0] + dt.timedelta(hours=n) if in_order else draw(st.sampled_from(INSTANTS)),
+                effective_at=INSTANTS[0] + dt.timedelta(hours=n)
+                if in_order
+                else draw(st.sampled_from(INSTANTS)),
                 correlation_id=draw(st.sampled_from([None, "c", "d"])),
             )
         )
@@ -86,7 +95,13 @@ def fields(*names):
 
 
 INTEGER_FIELDS = fields("i", "n") | st.sampled_from(
-    [field("i", "BIGINT"), field("t", "INTEGER"), field("w", "BIGINT"), field("n", "SMALLINT"), field("b", "BIGINT")]
+    [
+        field("i", "BIGINT"),
+        field("t", "INTEGER"),
+        field("w", "BIGINT"),
+        field("n", "SMALLINT"),
+        field("b", "BIGINT"),
+    ]
 )
 NUMBER_FIELDS = INTEGER_FIELDS | st.sampled_from(
     [field("n", "DOUBLE"), field("n", "DECIMAL(18,2)"), field("w", "DECIMAL(6,1)"), field("i", "DECIMAL(10,3)"),
@@ -98,11 +113,21 @@ COMBINE = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a
 numbers = st.recursive(
     NUMBER_FIELDS,
     lambda inner: (
-        st.builds(lambda op, a, b: COMBINE[op](a, b), EXPRESSIONS, inner, inner | st.sampled_from([2, 0.5, Decimal("1.5")]))
+        st.builds(
+            lambda op, a, b: COMBINE[op](a, b),
+            EXPRESSIONS,
+            inner,
+            inner | st.sampled_from([2, 0.5, Decimal("1.5")]),
+        )
         | st.builds(lambda a, b: a / b, inner, st.sampled_from([0, 2, 0.5]))
         | st.builds(lambda a: -a, inner)
         | st.builds(coalesce, inner, NUMBER_CONSTANTS)
-        | st.builds(lambda c, a, b: case((c, a), else_=b), st.deferred(lambda: conditions), inner, inner | NUMBER_CONSTANTS)
+        | st.builds(
+            lambda c, a, b: case((c, a), else_=b),
+            st.deferred(lambda: conditions),
+            inner,
+            inner | NUMBER_CONSTANTS,
+        )
     ),
     max_leaves=3,
 )
@@ -118,8 +143,12 @@ conditions = st.recursive(
     | st.builds(lambda a: ~a, inner),
     max_leaves=3,
 )  # fmt: skip
-TEXT_VALUES = st.sampled_from([field("t"), field("w", "VARCHAR"), field("o.k"), "placed", "é'", service, None])
-DATE_VALUES = st.sampled_from([field("when", "TIMESTAMPTZ"), field("when", "DATE"), effective_at, dt.date(2026, 1, 1)])
+TEXT_VALUES = st.sampled_from(
+    [field("t"), field("w", "VARCHAR"), field("o.k"), "placed", "é'", service, None]
+)
+DATE_VALUES = st.sampled_from(
+    [field("when", "TIMESTAMPTZ"), field("when", "DATE"), effective_at, dt.date(2026, 1, 1)]
+)
 ANY = numbers | TEXT_VALUES | DATE_VALUES | conditions | fields("w", "v", "absent") | st.just(3)
 LISTS = st.sampled_from([None, field("l", "VARCHAR[]")])
 
@@ -149,7 +178,7 @@ KEYS = [
 @st.composite
 def projections(draw):
     families = draw(st.lists(st.sampled_from(sorted(FAMILIES)), max_size=4))
-    columns = dict(zip(["one", "occurred_at", "Größe \"2\"", "data"], families, strict=False))
+    columns = dict(zip(["one", "occurred_at", 'Größe "2"', "data"], families, strict=False))
     selectors = draw(st.lists(st.sampled_from(SELECTORS), min_size=1, max_size=5, unique=True))
     rules = {}
     for selector in selectors:
@@ -169,7 +198,9 @@ def con():
 def expected(projection, events, held, types):
     found = fold(projection, events, held)
     names = [name for name, type_ in types.items() if "VARIANT" in type_]
-    return {key: {c: engine.plain(v) if c in names else v for c, v in row.items()} for key, row in found.items()}
+    return {
+        key: {c: engine.plain(v) if c in names else v for c, v in row.items()} for key, row in found.items()
+    }
 
 
 def check(con, projection, events, order):
@@ -182,7 +213,6 @@ def check(con, projection, events, order):
         return
     found, types = engine.rows(con, projection, order, held)
     wanted = expected(projection, events, held, types)
-    target(float(len(wanted)), label="rows")
     assert same(found) == same(wanted)
     if wanted:
         key = sorted(wanted, key=str)[0]
