@@ -56,9 +56,7 @@ def _datetime(value: Instant) -> dt.datetime:
 
 def _from_pandas(value: Any) -> dt.datetime:  # noqa: ANN401  a pandas.Timestamp, without importing pandas
     return dt.datetime.fromisoformat(
-        value.floor("us").isoformat()[:32]
-        if value.tzinfo is None
-        else value.tz_convert("UTC").floor("us").isoformat()
+        value.floor("us").isoformat()[:32] if value.tzinfo is None else value.tz_convert("UTC").floor("us").isoformat()
     )
 
 

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 DIALECT = "duckdb"
+_NO_CONDITION = "not a SQL condition: {!r}; give one boolean expression, such as \"type = 'X'\""
 Literal = str | int | float | bool | Decimal | dt.datetime | None
 
 
@@ -46,7 +47,7 @@ def column(name: str, *, table: str | None = None) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), table=table, quoted=True)
 
 
-def literal(value: Literal) -> exp.Expression:
+def literal(value: Literal) -> exp.Expr:
     """Write a value as a literal: instants are TIMESTAMPTZ in UTC, floats DOUBLE, Decimals DECIMAL."""
     if isinstance(value, dt.datetime):
         return cast(exp.Literal.string(iso(value)), "TIMESTAMPTZ")
@@ -57,17 +58,17 @@ def literal(value: Literal) -> exp.Expression:
     return exp.convert(value)
 
 
-def function(name: str, *args: exp.Expression) -> exp.Anonymous:
+def function(name: str, *args: exp.Expr) -> exp.Anonymous:
     """Call an engine function by its exact name."""
     return exp.Anonymous(this=name, expressions=list(args))
 
 
-def cast(value: exp.Expression, type_: str) -> exp.Cast:
+def cast(value: exp.Expr, type_: str) -> exp.Cast:
     """Cast, raising on values that do not fit."""
     return exp.Cast(this=value, to=exp.DataType.build(type_, dialect=DIALECT, udt=True))
 
 
-def payload(path: Sequence[str]) -> exp.Expression:
+def payload(path: Sequence[str]) -> exp.Expr:
     """Name a field of the payload, by its keys from the top; NULL where an event has none."""
     return reduce(
         lambda found, key: exp.Dot(this=found, expression=exp.to_identifier(key, quoted=True)),
@@ -76,34 +77,34 @@ def payload(path: Sequence[str]) -> exp.Expression:
     )
 
 
-def grouped(source: exp.Expression, *values: exp.Expression) -> exp.Select:
+def grouped(source: exp.Expr, *values: exp.Expr) -> exp.Select:
     """List the different rows that some expressions give over a source."""
     return exp.select(*values).distinct().from_(source)
 
 
-def try_cast(value: exp.Expression, type_: str) -> exp.TryCast:
+def try_cast(value: exp.Expr, type_: str) -> exp.TryCast:
     """Cast, with NULL for values that do not fit."""
     return exp.TryCast(this=value, to=exp.DataType.build(type_, dialect=DIALECT, udt=True))
 
 
-def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression | None:
+def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr | None:
     """Join conditions with AND; None where there are none."""
     found = list(conditions)
     return reduce(lambda a, b: exp.And(this=_paren(a), expression=_paren(b)), found) if found else None
 
 
-def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression | None:
+def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr | None:
     """Join conditions with OR; None where there are none."""
     found = list(conditions)
     return reduce(lambda a, b: exp.Or(this=_paren(a), expression=_paren(b)), found) if found else None
 
 
-def equals(value: exp.Expression, other: Literal) -> exp.Expression:
+def equals(value: exp.Expr, other: Literal) -> exp.Expr:
     """Test for equality with a value."""
     return exp.EQ(this=value, expression=literal(other))
 
 
-def is_in(value: exp.Expression, options: Sequence[Literal]) -> exp.Expression:
+def is_in(value: exp.Expr, options: Sequence[Literal]) -> exp.Expr:
     """Test whether a value is one of some options; one option is an equality, none is false."""
     if not options:
         return exp.false()
@@ -112,24 +113,24 @@ def is_in(value: exp.Expression, options: Sequence[Literal]) -> exp.Expression:
     return exp.In(this=value, expressions=[literal(option) for option in options])
 
 
-def at_most(value: exp.Expression, greatest: Literal) -> exp.Expression:
+def at_most(value: exp.Expr, greatest: Literal) -> exp.Expr:
     """Test whether a value is no greater than another."""
     return exp.LTE(this=value, expression=literal(greatest))
 
 
-def between(value: exp.Expression, least: Literal, greatest: Literal) -> exp.Expression:
+def between(value: exp.Expr, least: Literal, greatest: Literal) -> exp.Expr:
     """Test whether a value lies between two others, both included."""
     return exp.Between(this=value, low=literal(least), high=literal(greatest))
 
 
-def parquet(paths: Sequence[str]) -> exp.Expression:
+def parquet(paths: Sequence[str]) -> exp.Expr:
     """Read exactly these Parquet files."""
     files = exp.Array(expressions=[exp.Literal.string(path) for path in paths])
     plain = exp.EQ(this=exp.to_identifier("hive_partitioning"), expression=exp.false())
     return exp.Anonymous(this="read_parquet", expressions=[files, plain])
 
 
-def condition(sql: str) -> exp.Expression:
+def condition(sql: str) -> exp.Expr:
     """Read a user's boolean SQL expression.
 
     Raises:
@@ -138,32 +139,27 @@ def condition(sql: str) -> exp.Expression:
     try:
         trees = sqlglot.parse(f"SELECT 1 WHERE {sql}", dialect=DIALECT)
     except SqlglotError as error:
-        raise ValueError(
-            f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\""
-        ) from error
-    where = trees[0].args.get("where") if len(trees) == 1 and trees[0] is not None else None
-    only_where = where is not None and {k for k, v in trees[0].args.items() if v} <= {
-        "kind",
-        "expressions",
-        "where",
-    }
-    if not only_where:
-        raise ValueError(f"not a SQL condition: {sql!r}; give one boolean expression, such as \"type = 'X'\"")
-    tree: exp.Expression = where.this
+        raise ValueError(_NO_CONDITION.format(sql)) from error
+    select = trees[0] if len(trees) == 1 else None
+    where = select.args.get("where") if select is not None else None
+    parts = {name for name, value in select.args.items() if value} if select is not None else set()
+    if where is None or not parts <= {"kind", "expressions", "where"}:
+        raise ValueError(_NO_CONDITION.format(sql))
+    tree: exp.Expr = where.this
     return tree
 
 
-def text(tree: exp.Expression, *, pretty: bool = False) -> str:
+def text(tree: exp.Expr, *, pretty: bool = False) -> str:
     """Write a tree as SQL for the engine."""
     return tree.sql(dialect=DIALECT, pretty=pretty, comments=False)
 
 
-def _decimal(value: Decimal) -> exp.Expression:
+def _decimal(value: Decimal) -> exp.Expr:
     _, digits, exponent = value.as_tuple()
     scale = max(0, -exponent) if isinstance(exponent, int) else 0
     width = min(38, max(len(digits), scale + 1))
     return cast(exp.Literal.string(f"{value:f}"), f"DECIMAL({width},{scale})")
 
 
-def _paren(tree: exp.Expression) -> exp.Expression:
+def _paren(tree: exp.Expr) -> exp.Expr:
     return exp.Paren(this=tree) if isinstance(tree, exp.Connector) else tree

@@ -86,12 +86,20 @@ class StoreFormatError(StoreError):
 
 
 class AppendConflictError(StoreError):
-    """A stream was not where the append expected it. Args: service, stream_id, expected, found."""
+    """A stream was not where the append expected it.
+
+    Args: service, stream_id, expected, found: versions, or the ids of two events and the version both claim.
+    """
 
     def __str__(self) -> str:
-        service, stream_id, expected, found = self.args
+        service, stream_id, expected, found, *claimed = self.args
+        if claimed:
+            return (
+                f"events {expected!r} and {found!r} both claim version {claimed[0]} of stream {stream_id!r} of service "
+                f"{service!r}; give one of them another version, or leave it out"
+            )
         return (
-            f"stream {stream_id!r} of service {service!r} is at {found}, not the expected {expected}; "
+            f"stream {stream_id!r} of service {service!r} is at version {found}, not the expected {expected}; "
             "read it again and retry"
         )
 

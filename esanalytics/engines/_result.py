@@ -207,9 +207,7 @@ def _short(value: Any, length: int = 120) -> str:  # noqa: ANN401  any value of 
     if value is None:
         return ""
     shown = (
-        value.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000")
-        if isinstance(value, dt.datetime)
-        else str(value)
+        value.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000") if isinstance(value, dt.datetime) else str(value)
     )
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 

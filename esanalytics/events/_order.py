@@ -34,12 +34,12 @@ class Disorder(IntFlag):
     """An event of its stream with a lower version has a later time, or one with a higher an earlier."""
 
 
-def by_position() -> exp.Expression:
+def by_position() -> exp.Expr:
     """Return the order of events of one stream where the files prove that positions give it."""
     return sql.column("position")
 
 
-def by_time() -> exp.Expression:
+def by_time() -> exp.Expr:
     """Return the whole order as one comparable row."""
     version = exp.Coalesce(this=sql.column("version"), expressions=[sql.literal(LOWEST_VERSION)])
     return exp.Tuple(expressions=[sql.column("effective_at"), version, sql.column("position")])

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 import duckdb
 
@@ -19,9 +20,10 @@ from esanalytics.errors import AppendConflictError, DuplicateEventError, EsAnaly
 from esanalytics.events import LOWEST_VERSION, Disorder
 from esanalytics.store._files import DataFile
 
-__all__ = ["Problem", "Scope", "derive_ids", "find_known", "find_misplaced", "number", "start"]
+__all__ = ["Admission", "Problem", "Scope", "derive_ids", "start"]
 
 _FEW = 200
+_COUNTS = {"staged": "SELECT count(*) FROM staged", "gone": "SELECT count(*) FROM gone"}
 
 _CONTENT = """concat_ws(chr(31), service, stream_id, coalesce(version::VARCHAR, ''), type, schema_version,
     epoch_us(occurred_at), coalesce(correlation_id, ''), coalesce(causation_id, ''), data::JSON::VARCHAR)"""
@@ -70,12 +72,12 @@ SELECT row, service, stream_id, version, event_id, other FROM (
 ) WHERE n > 1
 """
 _MEASURE = """
-SELECT count(*), min(occurred_at), max(occurred_at), list(DISTINCT service), count(version), count(recorded_at) FROM fresh
+SELECT count(*), min(occurred_at), max(occurred_at), list(DISTINCT service), count(version), count(recorded_at),
+    NOT coalesce(bool_or(back), false), {few}
+FROM (SELECT *, lag(occurred_at) OVER (ORDER BY row) > occurred_at AS back FROM fresh)
 """
-_VALUES = "SELECT list(DISTINCT occurred_at), list(DISTINCT stream_id) FROM fresh"
-_BACKWARDS = """
-SELECT 1 FROM (SELECT lag(occurred_at) OVER (ORDER BY row) > occurred_at AS back FROM fresh) WHERE back LIMIT 1
-"""
+_VALUES = "list(DISTINCT occurred_at), list(DISTINCT stream_id)"
+_NO_VALUES = "[]::TIMESTAMPTZ[], []::VARCHAR[]"
 _FIND_KNOWN = """
 CREATE OR REPLACE TEMP TABLE known AS
 SELECT row, e.position AS place FROM fresh JOIN (SELECT event_id, position FROM {files} WHERE {when}) e USING (event_id)
@@ -112,9 +114,7 @@ _LATE = f"""coalesce(lag((occurred_at, coalesce(version, {LOWEST_VERSION})))
     OVER (PARTITION BY service, stream_id ORDER BY position) > (occurred_at, coalesce(version, {LOWEST_VERSION})), false)"""
 _CLOCK = """coalesce(version IS NOT NULL
     AND lag(occurred_at) OVER (PARTITION BY service, stream_id ORDER BY version) > occurred_at, false)"""
-_LATE_IN_STORE = (
-    "coalesce(latest > occurred_at OR top > version OR (latest = occurred_at AND top >= version), false)"
-)
+_LATE_IN_STORE = "coalesce(latest > occurred_at OR top > version OR (latest = occurred_at AND top >= version), false)"
 _CLOCK_IN_STORE = "coalesce(version IS NOT NULL AND (latest > occurred_at OR top > version), false)"
 
 
@@ -163,81 +163,88 @@ def derive_ids(cursor: duckdb.DuckDBPyConnection) -> None:
             cursor.execute(statement)
 
 
-def find_known(
-    cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], locate: Locate
-) -> Iterator[Problem]:
-    """Put re-delivered events into ``gone``; yield those that share an id with another event and are not equal to it.
+Locate = Callable[[DataFile], str]
 
-    Whoever goes on after a problem has put its row into ``gone``.
 
-    Args:
+@dataclass(slots=True, eq=False)
+class Admission:
+    """One attempt to admit what is staged, after one head.
+
+    Attributes:
         cursor: holds ``staged``.
         files: all data files of the head.
         locate: says where a file lies.
     """
-    cursor.execute("CREATE OR REPLACE TEMP TABLE gone (row BIGINT)")
-    cursor.execute(
-        "CREATE OR REPLACE TEMP VIEW fresh AS SELECT * FROM staged WHERE NOT EXISTS (FROM gone WHERE gone.row = staged.row)"
-    )
-    yield from _repeated(cursor)
-    measured = _measure(cursor)
-    if measured is not None:
-        yield from _known(cursor, _in_time(files, measured), measured, locate)
 
+    cursor: duckdb.DuckDBPyConnection
+    files: Sequence[DataFile]
+    locate: Locate
+    _measured: tuple[int, Scope | None] | None = None
 
-def find_misplaced(
-    cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], locate: Locate
-) -> Iterator[Problem]:
-    """Yield the new events that have no place in their stream; as ``find_known``, which runs before."""
-    measured = _measure(cursor)
-    if measured is not None:
-        yield from _misplaced(cursor, measured)
-        yield from _misplaced_in_store(cursor, _of_streams(files, measured), measured, locate)
+    def __post_init__(self) -> None:
+        self.cursor.execute("CREATE OR REPLACE TEMP TABLE gone (row BIGINT)")
+        self.cursor.execute("CREATE OR REPLACE TEMP VIEW fresh AS FROM staged WHERE row NOT IN (SELECT row FROM gone)")
 
+    def known(self) -> Iterator[Problem]:
+        """Put re-delivered events into ``gone``; yield those that share an id with an event they are not equal to.
 
-def number(cursor: duckdb.DuckDBPyConnection, head: int) -> Scope | None:
-    """Fill ``numbers`` for the events that remain; None where none does.
+        Whoever goes on after a problem has put its row into ``gone``.
+        """
+        yield from _repeated(self.cursor)
+        scope = self.scope()
+        if scope is not None:
+            yield from _known(self.cursor, _in_time(self.files, scope), scope, self.locate)
 
-    Args:
-        cursor: where ``find_misplaced`` has run, to its end.
-        head: last position of the store.
-    """
-    measured = _measure(cursor)
-    if measured is None:
-        return None
-    known = _any(cursor, "SELECT 1 FROM streams LIMIT 1")
-    late = [
-        *([] if measured.in_time and not measured.versioned else [_LATE]),
-        *([_LATE_IN_STORE] if known else []),
-    ]
-    clock = [*([_CLOCK] if measured.versioned else []), *([_CLOCK_IN_STORE] if known else [])]
-    statement = _NUMBERS.format(
-        late=" OR ".join(late) or "false",
-        clock=" OR ".join(clock) or "false",
-        order="recorded_at NULLS LAST, row" if measured.recorded else "row",
-        streams="LEFT JOIN streams USING (service, stream_id)" if known else "",
-    )
-    cursor.execute(statement, {"head": head})
-    return measured
+    def misplaced(self) -> Iterator[Problem]:
+        """Yield the new events that have no place in their stream; as ``known``, which runs before."""
+        scope = self.scope()
+        if scope is not None:
+            yield from _misplaced(self.cursor, scope)
+            yield from _misplaced_in_store(self.cursor, _of_streams(self.files, scope), scope, self.locate)
 
+    def number(self, head: int) -> Scope | None:
+        """Fill ``numbers`` for the events that remain, after ``misplaced`` has run; None where none does.
 
-Locate = Callable[[DataFile], str]
+        Args:
+            head: last position of the store.
+        """
+        scope = self.scope()
+        if scope is None:
+            return None
+        known = _any(self.cursor, "SELECT 1 FROM streams LIMIT 1")
+        in_order = scope.in_time and not scope.versioned
+        late = [*([] if in_order else [_LATE]), *([_LATE_IN_STORE] if known else [])]
+        clock = [*([_CLOCK] if scope.versioned else []), *([_CLOCK_IN_STORE] if known else [])]
+        statement = _NUMBERS.format(
+            late=" OR ".join(late) or "false",
+            clock=" OR ".join(clock) or "false",
+            order="recorded_at NULLS LAST, row" if scope.recorded else "row",
+            streams="LEFT JOIN streams USING (service, stream_id)" if known else "",
+        )
+        self.cursor.execute(statement, {"head": head})
+        return scope
+
+    def scope(self) -> Scope | None:
+        """Measure what is staged and not gone; None where nothing is left."""
+        gone = self.count("gone")
+        if self._measured is None or self._measured[0] != gone:
+            self._measured = (gone, self._measure(self.count("staged") - gone))
+        return self._measured[1]
+
+    def count(self, table: Literal["staged", "gone"]) -> int:
+        """Count the rows of a table."""
+        return int(self.cursor.execute(_COUNTS[table]).fetchall()[0][0])
+
+    def _measure(self, rows: int) -> Scope | None:
+        if rows == 0:
+            return None
+        query = _MEASURE.format(few=_VALUES if rows <= _FEW else _NO_VALUES)
+        rows, first, last, services, versioned, recorded, in_time, times, streams = self.cursor.execute(query).fetchall()[0]
+        return Scope(rows, first, last, frozenset(services), tuple(times), tuple(streams), versioned, recorded, in_time)
 
 
 def _any(cursor: duckdb.DuckDBPyConnection, query: str) -> bool:
     return bool(cursor.execute(query).fetchall())
-
-
-def _measure(cursor: duckdb.DuckDBPyConnection) -> Scope | None:
-    rows, *bounds, services, versioned, recorded = cursor.execute(_MEASURE).fetchall()[0]
-    if rows == 0:
-        return None
-    few = rows <= _FEW
-    times, streams = cursor.execute(_VALUES).fetchall()[0] if few else ((), ())
-    in_time = not _any(cursor, _BACKWARDS)
-    return Scope(
-        rows, *bounds, frozenset(services), tuple(times), tuple(streams), versioned, recorded, in_time
-    )
 
 
 def _repeated(cursor: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
@@ -258,11 +265,7 @@ def _known(
         return
     source = sql.text(sql.parquet([locate(file) for file in files]))
     at = sql.column("occurred_at")
-    when = (
-        sql.is_in(at, measured.times)
-        if measured.times
-        else sql.between(at, measured.first_time, measured.last_time)
-    )
+    when = sql.is_in(at, measured.times) if measured.times else sql.between(at, measured.first_time, measured.last_time)
     cursor.execute(_FIND_KNOWN.format(files=source, when=sql.text(when)))
     if _any(cursor, "SELECT 1 FROM known LIMIT 1"):
         yield from _differing(cursor.execute(_COMPARE_KNOWN.format(files=source)).fetchall())
@@ -312,8 +315,7 @@ def _misplaced_in_store(
     yield from (Problem(row, _mixed(*rest)) for row, *rest in cursor.execute(_MIXED_WITH_STORE).fetchall())
     if measured.versioned and _any(cursor, _NOT_ABOVE):
         yield from (
-            Problem(r, _taken(*rest))
-            for r, *rest in cursor.execute(_TAKEN_IN_STORE.format(files=source)).fetchall()
+            Problem(r, _taken(*rest)) for r, *rest in cursor.execute(_TAKEN_IN_STORE.format(files=source)).fetchall()
         )
 
 
@@ -329,6 +331,4 @@ def _mixed(origin: str, line: int, service: str, stream_id: str, versioned: bool
 
 
 def _taken(service: str, stream_id: str, version: int, event_id: str, other: str) -> AppendConflictError:
-    return AppendConflictError(
-        service, stream_id, f"free version {version} for event {event_id!r}", f"event {other!r}"
-    )
+    return AppendConflictError(service, stream_id, event_id, other, version)

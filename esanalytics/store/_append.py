@@ -26,7 +26,7 @@ from esanalytics.errors import (
 )
 from esanalytics.events import Batch, Refusal, storage_types
 from esanalytics.store import _staging
-from esanalytics.store._admission import Problem, Scope, derive_ids, find_known, find_misplaced, number, start
+from esanalytics.store._admission import Admission, Problem, Scope, derive_ids, start
 from esanalytics.store._commits import CommitLog, Head, RaceLost
 from esanalytics.store._files import DataFile
 from esanalytics.store._intake import batches, in_all
@@ -75,6 +75,12 @@ _TAKE_VERSIONS = """
 UPDATE staged SET version = $expected + n FROM (SELECT row AS nr, row_number() OVER (ORDER BY row) AS n FROM fresh) AS f
 WHERE f.nr = staged.row
 """
+_OWN = [name for name in storage_types() if name not in ("position", "recorded_at", "disorder")]
+_ROWS = (
+    f"(SELECT {', '.join(_OWN)}, numbers.position, coalesce(recorded_at, {{now}}) AS recorded_at, numbers.disorder "
+    "FROM staged JOIN numbers USING (row))"
+)
+_BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 _AS_JSON = """
 SELECT origin, line, to_json({event_id: event_id, service: service, stream_id: stream_id, version: version, type: type,
     schema_version: schema_version, occurred_at: strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
@@ -154,9 +160,10 @@ class Appender:
 
     def _commit(self, cursor: duckdb.DuckDBPyConnection, refused: list[Refusal]) -> Commit:
         head = self.log.head()
-        set_aside = [*refused, *self._set_aside(cursor, self._problems(cursor, head))]
-        duplicates = _count(cursor, "gone") - (len(set_aside) - len(refused))
-        new = number(cursor, head.position)
+        admission = Admission(cursor, head.files, self._locate)
+        set_aside = [*refused, *self._set_aside(cursor, self._problems(admission, head))]
+        duplicates = admission.count("gone") - (len(set_aside) - len(refused))
+        new = admission.number(head.position)
         if set_aside:
             self.quarantine.add(set_aside)
         if new is None:
@@ -170,13 +177,14 @@ class Appender:
             raise
         return Commit(head.position + 1, last, new.rows, duplicates, len(set_aside))
 
-    def _problems(self, cursor: duckdb.DuckDBPyConnection, head: Head) -> Iterator[Problem]:
-        if self.terms.expected_version is not None:
-            cursor.execute("UPDATE staged SET version = NULL")
-        yield from find_known(cursor, head.files, self._locate)
-        if self.terms.expected_version is not None:
-            self._take_versions(cursor, head, self.terms.expected_version)
-        yield from find_misplaced(cursor, head.files, self._locate)
+    def _problems(self, admission: Admission, head: Head) -> Iterator[Problem]:
+        expected = self.terms.expected_version
+        if expected is not None:
+            admission.cursor.execute("UPDATE staged SET version = NULL")
+        yield from admission.known()
+        if expected is not None and admission.scope() is not None:
+            self._take_versions(admission.cursor, head, expected)
+        yield from admission.misplaced()
 
     def _set_aside(self, cursor: duckdb.DuckDBPyConnection, problems: Iterator[Problem]) -> list[Refusal]:
         found: dict[int, Refusal] = {}
@@ -191,21 +199,13 @@ class Appender:
     def _locate(self, file: DataFile) -> str:
         return str(self.writer.root / file.path)
 
-    def _rows(self, cursor: duckdb.DuckDBPyConnection, head: Head, new: Scope) -> exp.Expression:
-        """Return the rows to write: what is staged, with the numbers, and the time of recording."""
-        last = max(
-            (file.last_recorded for file in head.files), default=dt.datetime.min.replace(tzinfo=dt.UTC)
-        )
-        now = max(dt.datetime.now(dt.UTC), last)
+    def _rows(self, cursor: duckdb.DuckDBPyConnection, head: Head, new: Scope) -> str:
+        """Return the rows to write: what is staged, with its numbers, and the time of recording."""
+        last = max((file.last_recorded for file in head.files), default=_BEGINNING)
         if new.recorded:
             _check_recorded(cursor, last)
-        values: dict[str, exp.Expression] = {
-            name: sql.column(name, table="staged") for name in storage_types()
-        }
-        values |= {name: sql.column(name, table="numbers") for name in ("position", "disorder")}
-        values["recorded_at"] = exp.Coalesce(this=values["recorded_at"], expressions=[sql.literal(now)])
-        select = exp.select(*(exp.alias_(value, name, quoted=True) for name, value in values.items()))
-        return select.from_("staged").join("numbers", using=["row"]).subquery("rows")
+        now = sql.text(sql.literal(max(dt.datetime.now(dt.UTC), last)))
+        return _ROWS.format(now=now)
 
     def _check_expected(self, cursor: duckdb.DuckDBPyConnection) -> None:
         if self.terms.expected_version is None:
@@ -233,15 +233,13 @@ class Appender:
         """Give the next versions to what is new in the stream, if the stream is where it was expected."""
         service, stream = self.terms.defaults.service or "default", self.terms.defaults.stream or ""
         files = [self._locate(f) for f in head.files if f.service == service and f.may_hold([stream])]
-        if _count(cursor, "fresh") == 0:
-            return
         top = 0
         if files:
             own = (sql.equals(sql.column("service"), service), sql.equals(sql.column("stream_id"), stream))
             query = exp.select("coalesce(max(version), 0)").from_(sql.parquet(files)).where(*own)
             top = cursor.execute(sql.text(query)).fetchall()[0][0]
         if top != expected:
-            raise AppendConflictError(service, stream, f"version {expected}", f"version {top}")
+            raise AppendConflictError(service, stream, expected, top)
         cursor.execute(_TAKE_VERSIONS, {"expected": expected})
 
     @contextmanager
@@ -270,18 +268,11 @@ def _chunks(source: Iterator[Batch]) -> Iterator[list[Batch]]:
     held: list[Batch] = []
     for batch in source:
         held.append(batch)
-        if (
-            sum(b.rows.num_rows for b in held) >= CHUNK_ROWS
-            or sum(b.rows.nbytes for b in held) >= CHUNK_BYTES
-        ):
+        if sum(b.rows.num_rows for b in held) >= CHUNK_ROWS or sum(b.rows.nbytes for b in held) >= CHUNK_BYTES:
             yield held
             held = []
     if held:
         yield held
-
-
-def _count(cursor: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(cursor.execute(sql.text(exp.select("count(*)").from_(table))).fetchall()[0][0])
 
 
 def _refusal(cursor: duckdb.DuckDBPyConnection, problem: Problem) -> Refusal:
@@ -296,9 +287,7 @@ def _check_recorded(cursor: duckdb.DuckDBPyConnection, last: dt.datetime) -> Non
     ).fetchall()
     for origin, line, recorded_at in early:
         reason = f"recorded_at {iso(recorded_at)} is before {iso(last)}, the last of the store"
-        raise InvalidEventError(
-            origin, line, reason, "append in order of recorded_at, or leave that column out"
-        )
+        raise InvalidEventError(origin, line, reason, "append in order of recorded_at, or leave that column out")
 
 
 @contextmanager
@@ -320,11 +309,7 @@ def _reason(text: str, number_: int | None) -> tuple[str, str]:
     lowered = text.lower()
     if number_ in _FULL or "no space left" in lowered or "disk quota" in lowered:
         return "the disk is full, nothing was appended", "free some space and run the same call again"
-    if (
-        number_ in {errno.EACCES, errno.EPERM, errno.EROFS}
-        or "permission denied" in lowered
-        or "read-only" in lowered
-    ):
+    if number_ in {errno.EACCES, errno.EPERM, errno.EROFS} or "permission denied" in lowered or "read-only" in lowered:
         return (
             "it may not be written to, nothing was appended",
             "ask for the right to write, or copy the store",

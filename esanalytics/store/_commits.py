@@ -11,9 +11,9 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -69,7 +69,7 @@ class CommitLog(Protocol):
     def append(self, after: Head, files: Sequence[DataFile], position: int) -> None:
         """Add files that take the store from ``after`` to ``position``; RaceLost if it has moved on."""
 
-    def replace(self, after: Head, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
+    def exchange(self, after: Head, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
         """Put files in the place of others, changing no event; RaceLost if another replaced first."""
 
 
@@ -110,9 +110,9 @@ class DeltaLog:
             raise_if_key_not_exists=False,
         )
         log = cls(path, partition, table)
-        log._sync(0)
-        _sync_folder(path)
-        _sync_folder(path.parent)
+        log._sync_since(-1)  # noqa: SLF001  its own
+        _sync(path)
+        _sync(path.parent)
         return log
 
     @classmethod
@@ -134,8 +134,7 @@ class DeltaLog:
             raise StoreNotFoundError(path.parent, "there is a Delta table, of something else")
         if int(settings["esanalytics.format"]) > FORMAT:
             raise StoreFormatError(path.parent, settings["esanalytics.format"], FORMAT)
-        partition: Period = settings["esanalytics.partition"]
-        return cls(path, partition, table)
+        return cls(path, cast("Period", settings["esanalytics.partition"]), table)
 
     def head(self) -> Head:
         """Read the newest commit."""
@@ -150,35 +149,48 @@ class DeltaLog:
         """Add files that take the store from ``after`` to ``position``."""
         actions = [self._add(file, data_change=True) for file in files]
         with self._lock:
-            if self.head().position != after.position:
+            newest = self._since(after)
+            if newest.position != after.position:
                 raise RaceLost
             self._commit(actions, Transaction("position", position))
+            self._note(replace(newest, position=position, files=(*newest.files, *files)))
 
-    def replace(self, after: Head, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
+    def exchange(self, after: Head, old: Sequence[DataFile], new: Sequence[DataFile]) -> None:
         """Put files in the place of others, changing no event."""
         now = int(time.time() * 1000)
         gone = [RemoveAction(file.path, False, now, file.size, self._values(file)) for file in old]
-        actions = [*gone, *(self._add(file, data_change=False) for file in new)]
+        added = [self._add(file, data_change=False) for file in new]
         with self._lock:
-            newest = self.head()
+            newest = self._since(after)
             live = {file.path for file in newest.files}
             if newest.maintenance != after.maintenance or not all(file.path in live for file in old):
                 raise RaceLost
-            self._commit(actions, Transaction("maintenance", after.maintenance + 1))
+            self._commit([*gone, *added], Transaction("maintenance", after.maintenance + 1))
+            kept = live - {file.path for file in old}
+            files = (*(file for file in newest.files if file.path in kept), *new)
+            self._note(replace(newest, maintenance=after.maintenance + 1, files=files))
 
-    def _commit(self, actions: list[AddAction | RemoveAction], fence: Transaction) -> None:
+    def _since(self, head: Head) -> Head:
+        """Return the head as this handle has it; the commit finds out whether there is a newer one."""
+        return head if self._seen is not None and self._seen[1] is head else self.head()
+
+    def _note(self, head: Head) -> None:
+        """Remember what the store is after a commit of ours, unless others came between."""
+        version = self._table.version()
+        if self._seen is not None and version == self._seen[0] + 1:
+            self._seen = (version, head)
+
+    def _commit(self, actions: Sequence[AddAction | RemoveAction], fence: Transaction) -> None:
         properties = CommitProperties(app_transactions=[fence], max_commit_retries=100)
         schema, columns = self._table.schema(), ["service", self.partition]
         try:
-            self._table.create_write_transaction(
-                actions, "append", schema, columns, commit_properties=properties
-            )
+            self._table.create_write_transaction([*actions], "append", schema, columns, commit_properties=properties)
         except DeltaError as error:
             if "oncurrent" in str(error) or "conflict" in str(error).lower():
                 raise RaceLost from error
             raise
         self._commits += 1
-        self._sync(self._table.version())
+        self._sync_since(self._table.version())
 
     def _refresh(self) -> None:
         if self._commits >= _REOPEN_AFTER:
@@ -192,9 +204,7 @@ class DeltaLog:
         return Head(
             position=self._table.transaction_version("position") or 0,
             maintenance=self._table.transaction_version("maintenance") or 0,
-            files=tuple(
-                sorted((_data_file(row, self.partition) for row in actions.to_pylist()), key=_by_position)
-            ),
+            files=tuple(sorted((_data_file(row, self.partition) for row in actions.to_pylist()), key=_by_position)),
         )
 
     def _add(self, file: DataFile, *, data_change: bool) -> AddAction:
@@ -210,17 +220,16 @@ class DeltaLog:
     def _values(self, file: DataFile) -> dict[str, str | None]:
         return {"service": file.service, self.partition: file.period}
 
-    def _sync(self, version: int) -> None:
-        entry = self.path / "_delta_log" / f"{version:020d}.json"
-        descriptor = os.open(entry, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _sync_folder(entry.parent)
+    def _sync_since(self, version: int) -> None:
+        """Make the entries after a version durable: the handle learns its own only by looking again."""
+        self._table.update_incremental()
+        folder = self.path / "_delta_log"
+        for entry in range(version + 1, self._table.version() + 1):
+            _sync(folder / f"{entry:020d}.json")
+        _sync(folder)
 
 
-def _sync_folder(path: Path) -> None:
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -231,8 +240,7 @@ def _sync_folder(path: Path) -> None:
 def _schema(partition: Period) -> Schema:
     columns = {**storage_types(), partition: "VARCHAR"}
     fields = [
-        {"name": name, "type": _DELTA_TYPES[type_], "nullable": True, "metadata": {}}
-        for name, type_ in columns.items()
+        {"name": name, "type": _DELTA_TYPES[type_], "nullable": True, "metadata": {}} for name, type_ in columns.items()
     ]
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
@@ -262,9 +270,7 @@ def _by_position(file: DataFile) -> tuple[int, str]:
 
 
 def _data_file(row: dict[str, object], partition: Period) -> DataFile:
-    least, greatest, nulls, values = (
-        _struct(row[name]) for name in ("min", "max", "null_count", "partition")
-    )
+    least, greatest, nulls, values = (_struct(row[name]) for name in ("min", "max", "null_count", "partition"))
     rows = _int(row["num_records"])
     return DataFile(
         path=unquote(str(row["path"])),

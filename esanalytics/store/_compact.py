@@ -81,7 +81,7 @@ class Compactor:
             head = self.log.head()
             if not _live(files, head):
                 return False
-            new = self.writer.write(cursor, sql.parquet(paths))
+            new = self.writer.write(cursor, sql.text(sql.parquet(paths)))
         except duckdb.Error as error:
             named = next((path for path in paths if path in str(error)), paths[0])
             raise CorruptFileError(named, f"cannot be read ({str(error).splitlines()[0]})") from error
@@ -94,7 +94,7 @@ class Compactor:
             self.writer.discard(file.path for file in new)
             raise CorruptFileError(old[0].path, "does not hold as many events as were committed")
         try:
-            self.log.replace(head, old, new)
+            self.log.exchange(head, old, new)
         except RaceLost:
             self.writer.discard(file.path for file in new)
             return False

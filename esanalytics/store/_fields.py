@@ -69,9 +69,8 @@ def field_types(engine: DuckDB, files: Sequence[str], paths: Iterable[Path]) -> 
             else:
                 types[None] |= known
     for path, where in unclear.items():
-        for file in where:
-            for type_, types in _looked_up(engine, file, path):
-                found[path][type_] |= types
+        for type_, seen in (pair for file in where for pair in _looked_up(engine, file, path)):
+            found[path][type_] |= seen
     return {path: {key: frozenset(v) for key, v in types.items()} for path, types in found.items()}
 
 
@@ -119,9 +118,7 @@ def _payload(engine: DuckDB, file: str) -> _Node:
     return payload if payload is not None else _Node("data", "VARIANT", (), 0)
 
 
-def _node(
-    rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], counts: Mapping[int, int]
-) -> _Node:
+def _node(rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], counts: Mapping[int, int]) -> _Node:
     name, children, inner, type_ = next(rows)
     if not inner:
         return _Node(name, type_, (), int(counts[next(leaves)]))

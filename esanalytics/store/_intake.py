@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -40,8 +40,9 @@ def in_all(events: object) -> tuple[int | None, str]:
     """Return how much there is to load and in which unit, for progress; None where nobody knows."""
     if isinstance(events, Source):
         return events.total, "B"
-    counted = hasattr(events, "__len__") and not isinstance(events, Result | Mapping)
-    return (len(events), "event") if counted else (None, "event")  # type: ignore[arg-type]  hasattr says it has one
+    if isinstance(events, Sized) and not isinstance(events, Result | Mapping):
+        return len(events), "event"
+    return None, "event"
 
 
 def batches(events: object, cursor: Cursor, now: dt.datetime) -> Iterator[Batch]:
@@ -161,15 +162,12 @@ class _Rows:
     def _refuse_flawed(self, cursor: duckdb.DuckDBPyConnection) -> None:
         flawed: dict[int, str] = {}
         for values in self.payloads.values():
-            flawed |= flawed_rows(
-                cursor, pa.array([v if isinstance(v, str) else None for v in values], pa.string())
-            )
+            flawed |= flawed_rows(cursor, pa.array([v if isinstance(v, str) else None for v in values], pa.string()))
         for row in sorted(flawed, reverse=True):
-            raw = {
-                name: str(v[row]) for name, v in (self.columns | self.payloads).items() if v[row] is not None
-            }
+            raw = {name: str(v[row]) for name, v in (self.columns | self.payloads).items() if v[row] is not None}
             self.refused.append(Refusal("row", self.lines[row], flawed[row], json.dumps(raw)))
-            for held in (self.lines, *self.columns.values(), *self.payloads.values()):
+            del self.lines[row]
+            for held in (*self.columns.values(), *self.payloads.values()):
                 del held[row]
 
 

@@ -152,10 +152,7 @@ class Log:
 
         def plan() -> Plan:
             found = view(self)
-            order = [
-                exp.Ordered(this=sql.column(n), nulls_first=True)
-                for n in ("effective_at", "version", "position")
-            ]
+            order = [exp.Ordered(this=sql.column(n), nulls_first=True) for n in ("effective_at", "version", "position")]
             return Plan(sql.text(found.tree.order_by(*order), pretty=True), files=found.files)
 
         return Result(self._reader.engine, plan)
@@ -191,8 +188,8 @@ class Log:
         parts += [f"with {extra.file.rows} events" for extra in self._base.extra]
         return f"Log(up to position {self._base.position}{''.join(', ' + part for part in parts)})"
 
-    def _select(self, **changes: object) -> Log:
-        return replace(self, _selection=replace(self._selection, **changes))  # type: ignore[arg-type]  the callers above
+    def _select(self, **changes: Any) -> Log:
+        return replace(self, _selection=replace(self._selection, **changes))
 
 
 def view(log: Log) -> Relation:
@@ -229,7 +226,7 @@ def _both(old: frozenset[str] | None, new: Names) -> frozenset[str] | None:
     return found if old is None else old & found
 
 
-def _removal(events: str | Iterable[str] | Log) -> exp.Expression | Log:
+def _removal(events: str | Iterable[str] | Log) -> exp.Expr | Log:
     if isinstance(events, Log):
         return events
     if isinstance(events, str):
@@ -237,7 +234,7 @@ def _removal(events: str | Iterable[str] | Log) -> exp.Expression | Log:
     return sql.is_in(sql.column("event_id"), [str(event_id) for event_id in events])
 
 
-def _removed(events: Log) -> exp.Expression:
+def _removed(events: Log) -> exp.Expr:
     ids = exp.select(sql.column("event_id")).from_(view(events).tree.subquery("left_out"))
     return exp.In(this=sql.column("event_id"), query=ids.subquery())
 
@@ -260,5 +257,5 @@ def _as_view(found: Relation, query: str, parameters: Sequence[Any] | Mapping[st
     return Plan(query, (setup,), parameters, found.files)
 
 
-def _shown(events: object) -> str:
-    return repr(events) if isinstance(events, Log) else sql.text(events)[:80]  # type: ignore[arg-type]  a tree
+def _shown(events: exp.Expr | Log) -> str:
+    return repr(events) if isinstance(events, Log) else sql.text(events)[:80]

@@ -50,8 +50,11 @@ WHERE data IS NOT NULL AND (
 )
 ORDER BY row
 """
-_FROM_TEXT = f"SELECT nr, {AS_VARIANT[0]} FROM (SELECT nr, {AS_VARIANT[1].format(json='value')} AS p FROM payload_group)"
+_FROM_TEXT = (
+    f"SELECT nr, {AS_VARIANT[0]} FROM (SELECT nr, {AS_VARIANT[1].format(json='value')} AS p FROM payload_group)"
+)
 _FROM_STRUCT = "SELECT nr, value::VARIANT FROM payload_group"
+_FEW = 500
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -88,6 +91,11 @@ def json_flaw(text: str) -> str | None:
 
 def flawed_rows(cursor: duckdb.DuckDBPyConnection, texts: pa.ChunkedArray | pa.Array) -> dict[int, str]:
     """Find the rows of JSON text that cannot be stored as they are, with the reason for each."""
+    if len(texts) <= _FEW:
+        found = ((row, json_flaw(text)) for row, text in enumerate(texts.to_pylist()) if text is not None)
+        return {row: reason for row, reason in found if reason is not None}
+    if texts.null_count == len(texts):
+        return {}
     rows = pa.table({"row": pa.array(range(len(texts)), pa.int64()), "data": texts})
     cursor.register("payload_text", rows)
     try:
@@ -109,9 +117,7 @@ def fill(cursor: duckdb.DuckDBPyConnection, table: str, groups: Groups) -> None:
     for rows, values in groups:
         cursor.register("payload_group", pa.table({"nr": rows.cast(pa.int64()), "value": values}))
         try:
-            cursor.execute(
-                f"INSERT INTO {table} {_FROM_TEXT if pa.types.is_string(values.type) else _FROM_STRUCT}"
-            )
+            cursor.execute(f"INSERT INTO {table} {_FROM_TEXT if pa.types.is_string(values.type) else _FROM_STRUCT}")
         finally:
             cursor.unregister("payload_group")
 

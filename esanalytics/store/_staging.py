@@ -118,9 +118,7 @@ def stage(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults:
     }
     select = _select(table.schema, apart)
     try:
-        cursor.execute(
-            f"INSERT INTO staged BY NAME {select}", {k: v for k, v in given.items() if f"${k}" in select}
-        )
+        cursor.execute(f"INSERT INTO staged BY NAME {select}", {k: v for k, v in given.items() if f"${k}" in select})
     finally:
         cursor.unregister("batch")
     return sorted([*batch.refused, *_flawed(cursor, batch, first)], key=lambda refusal: refusal.line or 0)
@@ -269,9 +267,7 @@ def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
     """Read the registered batch as rows of ``staged``; all names in the text are the envelope's own."""
     columns = [f"{_value(schema, groups, name)} AS {name}" for name in ENVELOPE]
     columns += [f"{_raw_text(schema, name)} AS raw_{name}" for name in _PARSED]
-    joins = " ".join(
-        f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups
-    )
+    joins = " ".join(f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups)
     inner = f"SELECT nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)} FROM {_source(schema)} {joins}"
     return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {_FLAW} AS flaw FROM ({inner})"
 

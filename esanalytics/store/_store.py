@@ -128,9 +128,7 @@ class Store:
     @property
     def log(self) -> Log:
         """The events of the store up to its last position now, as an immutable view."""
-        return Log(
-            Reader(self._log.head, str(self.path / _EVENTS), self.engine), Base(self._log.head().position)
-        )
+        return Log(Reader(self._log.head, str(self.path / _EVENTS), self.engine), Base(self._log.head().position))
 
     def append(
         self,

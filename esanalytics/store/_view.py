@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 from sqlglot import exp
@@ -70,7 +69,7 @@ class Selection:
     services: frozenset[str] | None = None
     types: frozenset[str] | None = None
     streams: frozenset[str] | None = None
-    conditions: tuple[exp.Expression, ...] = ()
+    conditions: tuple[exp.Expr, ...] = ()
     since: dt.datetime | None = None
     at: dt.datetime | None = None
 
@@ -125,27 +124,23 @@ class _Source:
 
     def rows(self) -> exp.Query:
         parts = [self._stored(), *([self._added()] if self.extra else [])]
-        return reduce(lambda a, b: exp.union(a, b, distinct=False), parts)
+        return _united(parts, distinct=False)
 
     def disordered(self) -> exp.Query:
         """Give the streams in which a clock may have run backwards."""
         paths = [f"{self.root}/{file.path}" for file in self.files if file.disorder & Disorder.CLOCK]
         columns = [sql.column(name) for name in _STREAM]
         bit = exp.BitwiseAnd(this=sql.column("disorder"), expression=sql.literal(int(Disorder.CLOCK)))
-        flagged = (
-            exp.select(*columns).from_(sql.parquet(paths)).where(exp.GT(this=bit, expression=sql.literal(0)))
-        )
+        flagged = exp.select(*columns).from_(sql.parquet(paths)).where(exp.GT(this=bit, expression=sql.literal(0)))
         parts = [
             *([flagged] if paths else []),
             *(exp.select(*columns).from_(sql.parquet([e.path])) for e in self.extra),
         ]
-        return reduce(lambda a, b: exp.union(a, b, distinct=True), parts)
+        return _united(parts, distinct=True)
 
     def _stored(self) -> exp.Select:
         if not self.files:
-            nothing = [
-                exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()
-            ]
+            nothing = [exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()]
             return exp.select(*nothing).where(exp.false())
         select = exp.select(*(sql.column(name) for name in ENVELOPE))
         select = select.from_(sql.parquet([f"{self.root}/{file.path}" for file in self.files]))
@@ -158,29 +153,27 @@ class _Source:
         conditions = [*self._known(), *self._names()]
         return select.where(*conditions) if conditions else select
 
-    def _bounds(self) -> Iterable[exp.Expression]:
+    def _bounds(self) -> Iterable[exp.Expr]:
         if any(file.last_position > self.base.position for file in self.files):
             yield sql.at_most(sql.column("position"), self.base.position)
-        if any(
-            self.base.known_at is not None and file.last_recorded > self.base.known_at for file in self.files
-        ):
+        if any(self.base.known_at is not None and file.last_recorded > self.base.known_at for file in self.files):
             yield from self._known()
 
-    def _known(self) -> Iterable[exp.Expression]:
+    def _known(self) -> Iterable[exp.Expr]:
         if self.base.known_at is not None:
             yield sql.at_most(sql.column("recorded_at"), self.base.known_at)
 
-    def _names(self) -> Iterable[exp.Expression]:
+    def _names(self) -> Iterable[exp.Expr]:
         yield from _among("service", self.selection.services)
         yield from _among("stream_id", self.selection.streams)
 
-    def _removed(self) -> Iterable[exp.Expression]:
+    def _removed(self) -> Iterable[exp.Expr]:
         yield from (self._never(condition) for condition in self.base.without)
         if self.base.extra:
             ids = exp.select(sql.column("event_id")).from_(sql.parquet([e.path for e in self.base.extra]))
             yield exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery()))
 
-    def _never(self, condition: exp.Expression) -> exp.Expression:
+    def _never(self, condition: exp.Expr) -> exp.Expr:
         """Test that an event is not one of those that never happened."""
         if not any(column.name == "effective_at" for column in condition.find_all(exp.Column)):
             return exp.Not(this=exp.Is(this=exp.Paren(this=condition.copy()), expression=exp.true()))
@@ -191,13 +184,18 @@ class _Source:
         return exp.Not(this=exp.In(this=sql.column("position"), query=positions.subquery()))
 
 
+def _united(parts: Sequence[exp.Query], *, distinct: bool) -> exp.Query:
+    found = parts[0]
+    for part in parts[1:]:
+        found = exp.union(found, part, distinct=distinct)
+    return found
+
+
 def _moved(source: _Source) -> exp.Select:
     """Give the events whose ``effective_at`` is not their ``occurred_at``, with it."""
     streams = exp.Tuple(expressions=[sql.column(name) for name in _STREAM])
     few = exp.select(exp.Tuple(expressions=[sql.column(name) for name in _STREAM]))
-    few = few.from_(
-        exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams")))
-    )
+    few = few.from_(exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams"))))
     window = exp.Window(
         this=sql.function("max", sql.column("occurred_at")),
         partition_by=[sql.column(name) for name in _STREAM],
@@ -207,16 +205,14 @@ def _moved(source: _Source) -> exp.Select:
     versioned = exp.Not(this=exp.Is(this=sql.column("version"), expression=exp.null()))
     names = ("position", "event_id", "occurred_at")
     inner = exp.select(*(sql.column(name) for name in names), exp.alias_(window, "effective_at", quoted=True))
-    inner = inner.from_(source.rows().subquery("log")).where(
-        versioned, exp.In(this=streams, query=few.subquery())
-    )
+    inner = inner.from_(source.rows().subquery("log")).where(versioned, exp.In(this=streams, query=few.subquery()))
     moved = exp.select(*(sql.column(name) for name in ("position", "event_id", "effective_at"))).from_(
         inner.subquery("running")
     )
     return moved.where(exp.NEQ(this=sql.column("effective_at"), expression=sql.column("occurred_at")))
 
 
-def _effective(unclear: bool) -> exp.Expression:  # noqa: FBT001  an inner choice
+def _effective(unclear: bool) -> exp.Expr:  # noqa: FBT001  an inner choice
     occurred = sql.column("occurred_at", table="log")
     if not unclear:
         return occurred
@@ -237,13 +233,13 @@ def _in_window(file: DataFile, selection: Selection) -> bool:
     )
 
 
-def _window(selection: Selection) -> Iterable[exp.Expression]:
+def _window(selection: Selection) -> Iterable[exp.Expr]:
     if selection.at is not None:
         yield sql.at_most(sql.column("effective_at"), selection.at)
     if selection.since is not None:
         yield exp.GT(this=sql.column("effective_at"), expression=sql.literal(selection.since))
 
 
-def _among(name: str, options: frozenset[str] | None) -> Iterable[exp.Expression]:
+def _among(name: str, options: frozenset[str] | None) -> Iterable[exp.Expr]:
     if options is not None:
         yield sql.is_in(sql.column(name), sorted(options))

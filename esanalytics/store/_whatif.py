@@ -8,14 +8,11 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from sqlglot import exp
-
-from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB
 from esanalytics.errors import InvalidEventError
 from esanalytics.events import Disorder, storage_types
 from esanalytics.store import _staging
-from esanalytics.store._admission import derive_ids, find_known, start
+from esanalytics.store._admission import Admission, derive_ids, start
 from esanalytics.store._intake import batches
 from esanalytics.store._view import Extra
 from esanalytics.store._writing import Writer
@@ -32,9 +29,7 @@ class _Keeper:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
 
-def write_extra(
-    events: object, engine: DuckDB, position: int, defaults: _staging.Defaults
-) -> tuple[Extra, ...]:
+def write_extra(events: object, engine: DuckDB, position: int, defaults: _staging.Defaults) -> tuple[Extra, ...]:
     """Write events that a view adds to the log.
 
     Args:
@@ -57,7 +52,7 @@ def write_extra(
                 raise InvalidEventError(refusal.origin, refusal.line, refusal.reason)
             rows += batch.rows.num_rows
         derive_ids(cursor)
-        for problem in find_known(cursor, (), str):
+        for problem in Admission(cursor, (), str).known():
             raise problem.error
         folder = tempfile.mkdtemp(prefix="esanalytics-")
         keeper = _Keeper(folder)
@@ -67,15 +62,10 @@ def write_extra(
         cursor.close()
 
 
-def _rows(position: int) -> exp.Expression:
-    values: dict[str, exp.Expression] = {
-        name: sql.column(name) for name in storage_types() if name != "disorder"
-    }
-    following = exp.Add(this=sql.literal(position + 1), expression=sql.column("row"))
-    values["position"] = exp.Coalesce(this=values["position"], expressions=[following])
-    values["recorded_at"] = exp.Coalesce(this=values["recorded_at"], expressions=[sql.column("occurred_at")])
-    versioned = exp.Not(this=exp.Is(this=sql.column("version"), expression=exp.null()))
-    unknown, late = sql.literal(int(Disorder.LATE | Disorder.CLOCK)), sql.literal(int(Disorder.LATE))
-    values["disorder"] = exp.Case(ifs=[exp.If(this=versioned, true=unknown)], default=late)
-    select = exp.select(*(exp.alias_(value, name, quoted=True) for name, value in values.items()))
-    return select.from_("fresh").subquery("rows")
+def _rows(position: int) -> str:
+    own = [name for name in storage_types() if name not in ("position", "recorded_at", "disorder")]
+    unknown, late = int(Disorder.LATE | Disorder.CLOCK), int(Disorder.LATE)
+    return (
+        f"(SELECT {', '.join(own)}, coalesce(position, {position + 1} + row) AS position, "
+        f"coalesce(recorded_at, occurred_at) AS recorded_at, if(version IS NULL, {late}, {unknown}) AS disorder FROM fresh)"
+    )

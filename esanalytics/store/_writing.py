@@ -6,17 +6,25 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from sqlglot import exp
-
-from esanalytics import _sql as sql
 from esanalytics.events import storage_types
 from esanalytics.store._files import DataFile, Period, new_path, period
 
 __all__ = ["Writer"]
 
-_ORDER = ("stream_id", "position")
+_COLUMNS = ", ".join(storage_types())
+_GROUPS = """
+SELECT service, date_trunc('{partition}', occurred_at) AS start, count(*), count(version), max(disorder), min(position),
+    max(position), min(occurred_at), max(occurred_at), min(recorded_at), max(recorded_at), min(stream_id), max(stream_id)
+FROM {source} GROUP BY service, start ORDER BY service, start
+"""
+_COPY = f"""
+COPY (SELECT {_COLUMNS} FROM {{source}} {{where}} ORDER BY stream_id, position)
+TO '{{target}}' (FORMAT parquet, COMPRESSION zstd)
+"""
+_OF_GROUP = "WHERE service = $service AND date_trunc('{partition}', occurred_at) = $start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +39,24 @@ class Writer:
     root: Path
     partition: Period
 
-    def write(self, cursor: duckdb.DuckDBPyConnection, source: exp.Expression) -> list[DataFile]:
+    def write(self, cursor: duckdb.DuckDBPyConnection, source: str) -> list[DataFile]:
         """Write one sorted file per service and period, and make them durable.
 
         Args:
             cursor: where the source can be read.
-            source: a relation with the columns of a data file.
+            source: a relation with the columns of a data file, as the library itself writes it.
 
         Raises:
             OSError: the disk is full or may not be written to; nothing remains.
             duckdb.Error: a value cannot be written; nothing remains.
         """
         written: list[DataFile] = []
+        groups = cursor.execute(_GROUPS.format(partition=self.partition, source=source)).fetchall()
         try:
-            for group in cursor.execute(sql.text(self._groups(source))).fetchall():
+            for group in groups:
                 path = new_path(group[0], self.partition, period(group[1], self.partition))
-                written.append(self._write_group(cursor, source, path, group))
+                size = self._copy(cursor, source, self.root / path, None if len(groups) == 1 else group)
+                written.append(_described(path, self.partition, size, group))
         except BaseException:
             self.discard(file.path for file in written)
             raise
@@ -58,41 +68,24 @@ class Writer:
         for path in paths:
             (self.root / path).unlink(missing_ok=True)
 
-    def _write_group(
-        self, cursor: duckdb.DuckDBPyConnection, source: exp.Expression, path: str, group: Sequence[object]
-    ) -> DataFile:
-        target = self.root / path
+    def _copy(
+        self, cursor: duckdb.DuckDBPyConnection, source: str, target: Path, group: Sequence[Any] | None
+    ) -> int:
+        where = "" if group is None else _OF_GROUP.format(partition=self.partition)
+        named = None if group is None else {"service": group[0], "start": group[1]}
+        quoted = str(target).replace("'", "''")
         target.parent.mkdir(parents=True, exist_ok=True)
-        rows = exp.select(*(sql.column(name) for name in storage_types())).from_(source.copy())
-        rows = rows.where(
-            sql.equals(sql.column("service"), str(group[0])), sql.equals(self._period(), group[1])
-        )
-        rows = rows.order_by(*(sql.column(name) for name in _ORDER))
         try:
-            cursor.execute(f"COPY ({sql.text(rows)}) TO ? (FORMAT parquet, COMPRESSION zstd)", [str(target)])
-            size = _sync(target)
+            cursor.execute(_COPY.format(source=source, where=where, target=quoted), named)
+            return _sync(target)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        return _described(path, self.partition, size, group)
-
-    def _period(self) -> exp.Expression:
-        return sql.function("date_trunc", exp.Literal.string(self.partition), sql.column("occurred_at"))
-
-    def _groups(self, source: exp.Expression) -> exp.Select:
-        bounds = ("position", "occurred_at", "recorded_at", "stream_id")
-        measures = [sql.function(f, sql.column(name)) for name in bounds for f in ("min", "max")]
-        counts = [sql.function("count", exp.Star()), sql.function("count", sql.column("version"))]
-        disorder = sql.function("max", sql.column("disorder"))
-        select = exp.select(
-            sql.column("service"), exp.alias_(self._period(), "period"), *counts, disorder, *measures
-        )
-        return select.from_(source.copy()).group_by(sql.column("service"), self._period()).order_by("1", "2")
 
 
-def _described(path: str, partition: Period, size: int, group: Sequence[object]) -> DataFile:
+def _described(path: str, partition: Period, size: int, group: Sequence[Any]) -> DataFile:
     service, start, rows, versioned, disorder, *bounds = group
-    return DataFile(path, service, period(start, partition), size, rows, versioned, disorder or 0, *bounds)  # type: ignore[arg-type]  typed by the query
+    return DataFile(path, service, period(start, partition), size, rows, versioned, disorder or 0, *bounds)
 
 
 def _sync(path: Path) -> int:

@@ -52,14 +52,8 @@ def _bounded(log: Log, at: Instant | None, known_at: Instant | None) -> Log:
 
 def _of_key(log: Log, projection: Projection, key: Any) -> Log:  # noqa: ANN401  a value of the key's type
     """Read only the files that can hold the key, where the key says it."""
-    given = dict(
-        zip(key_columns(projection).values(), key if isinstance(key, tuple) else (key,), strict=False)
-    )
-    named = {
-        part.args[0]: value
-        for part, value in given.items()
-        if part.op == "envelope" and isinstance(value, str)
-    }
+    given = dict(zip(key_columns(projection).values(), key if isinstance(key, tuple) else (key,), strict=False))
+    named = {part.args[0]: value for part, value in given.items() if part.op == "envelope" and isinstance(value, str)}
     return log.where(service=named.get("service"), stream=named.get("stream_id"))
 
 
