@@ -70,11 +70,10 @@ def cast(value: exp.Expr, type_: str) -> exp.Cast:
 
 def payload(path: Sequence[str]) -> exp.Expr:
     """Name a field of the payload, by its keys from the top; NULL where an event has none."""
-    return reduce(
-        lambda found, key: exp.Dot(this=found, expression=exp.to_identifier(key, quoted=True)),
-        path,
-        column("data"),
-    )
+    found: exp.Expr = column("data")
+    for key in path:
+        found = exp.Dot(this=found, expression=exp.to_identifier(key, quoted=True))
+    return found
 
 
 def grouped(source: exp.Expr, *values: exp.Expr) -> exp.Select:

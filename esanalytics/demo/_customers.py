@@ -19,9 +19,7 @@ _ONE_IN = 40
 
 def customers_of(calendar: Calendar, orders: range) -> Ints:
     """Return the customers that register while these orders are placed."""
-    first, end = (
-        -(-number * calendar.customers // calendar.orders) for number in (orders.start, orders.stop)
-    )
+    first, end = (-(-number * calendar.customers // calendar.orders) for number in (orders.start, orders.stop))
     return np.arange(first, end)
 
 

@@ -26,7 +26,5 @@ def delivery_rows(calendar: Calendar, draws: Draws) -> Rows:
     quantity = 20 + calendar.orders * 4 * share // (int(share[: len(SKUS)].sum()) * rounds)
     ledger = Ledger(calendar, draws, number)
     everywhere = np.ones(size, dtype=bool)
-    ledger.add(
-        Kind.STOCK_RECEIVED, made, everywhere, a=article, b=quantity, c=draws.upto(len(SUPPLIERS), size)
-    )
+    ledger.add(Kind.STOCK_RECEIVED, made, everywhere, a=article, b=quantity, c=draws.upto(len(SUPPLIERS), size))
     return ledger.rows()

@@ -123,8 +123,7 @@ def _lines(draws: Draws, size: int) -> tuple[Ints, ...]:
     pieces = [np.maximum(draws.upto(2 * QUANTITIES, size) - QUANTITIES, 0) for _ in range(_MOST_LINES)]
     found = zip(articles, pieces, strict=True)
     return tuple(
-        np.where(place < count, 1 + article * QUANTITIES + more, 0)
-        for place, (article, more) in enumerate(found)
+        np.where(place < count, 1 + article * QUANTITIES + more, 0) for place, (article, more) in enumerate(found)
     )
 
 
@@ -171,9 +170,7 @@ def _payment(ledger: Ledger, cart: _Cart) -> _Step:
     made, where = np.where(fails, retried, tried), ~fails | again
     cause = np.where(again, failed, cart.step)
     method = draws.upto(len(METHODS), size)
-    return _Step(
-        where, made, ledger.add(Kind.PAYMENT_AUTHORIZED, made, where, cause=cause, a=method, b=cart.total)
-    )
+    return _Step(where, made, ledger.add(Kind.PAYMENT_AUTHORIZED, made, where, cause=cause, a=method, b=cart.total))
 
 
 def _reservation(ledger: Ledger, cart: _Cart, authorized: _Step) -> int:

@@ -83,9 +83,7 @@ def _order_placed(rows: Rows, calendar: Calendar) -> pa.Array:
     plain = join('"amount":', amount, f',"currency":"{CURRENCY}"')
     total = join('"total":{"amount":', amount, f',"currency":"{CURRENCY}"}}')
     worth = pc.if_else(pa.array(has_total(rows, calendar)), total, plain)
-    return join(
-        '{"customer_id":', _id("customer", rows["c"]), ",", worth, ',"lines":[', _lines(rows["a"]), "]}"
-    )
+    return join('{"customer_id":', _id("customer", rows["c"]), ",", worth, ',"lines":[', _lines(rows["a"]), "]}")
 
 
 def _lines(packed: Ints) -> pa.Array:
@@ -161,9 +159,7 @@ def _shipped(rows: Rows, calendar: Calendar) -> pa.Array:
     weight = money(rows["b"])
     is_number = pa.array(rows["made"] >= calendar.start + WEIGHT_SINCE)
     order, carrier = _id("order", rows["number"]), _words(catalog.CARRIERS, rows["a"])
-    return _object(
-        order_id=order, carrier=carrier, weight_kg=pc.if_else(is_number, weight, join('"', weight, '"'))
-    )
+    return _object(order_id=order, carrier=carrier, weight_kg=pc.if_else(is_number, weight, join('"', weight, '"')))
 
 
 def _scanned(rows: Rows, _: Calendar) -> pa.Array:
@@ -177,9 +173,7 @@ def _delivered(rows: Rows, _: Calendar) -> pa.Array:
 def _customer_registered(rows: Rows, _: Calendar) -> pa.Array:
     given, family = pick(catalog.GIVEN_NAMES, rows["a"]), pick(catalog.FAMILY_NAMES, rows["b"])
     country = _words(catalog.COUNTRIES, rows["c"])
-    return _object(
-        name=join('"', given, " ", family, '"'), email=_email(rows, "example.org"), country=country
-    )
+    return _object(name=join('"', given, " ", family, '"'), email=_email(rows, "example.org"), country=country)
 
 
 def _customer_email_changed(rows: Rows, _: Calendar) -> pa.Array:

@@ -66,9 +66,7 @@ def _ids(rows: Rows, step: Ints, calendar: Calendar) -> pa.Array:
 
 def _owner(rows: Rows) -> Ints:
     """Return whose steps the rows are: an order's (1), a customer's (0) or a delivery's (2)."""
-    return np.where(
-        rows["kind"] == Kind.STOCK_RECEIVED, 2, (service_of(rows["kind"]) != CUSTOMERS).astype(np.int64)
-    )
+    return np.where(rows["kind"] == Kind.STOCK_RECEIVED, 2, (service_of(rows["kind"]) != CUSTOMERS).astype(np.int64))
 
 
 def _mixed(code: Codes) -> Codes:

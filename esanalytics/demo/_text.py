@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-__all__ = ["WIDTH", "columns", "heading", "paragraph", "shown"]
+__all__ = ["HARD_SPACE", "columns", "command", "heading", "near", "paragraph", "shown"]
 
-WIDTH = 100
+HARD_SPACE = "\u00a0"
+"""A space at which a paragraph is not broken; it comes out as a plain one."""
+
+_WIDTH = 100
 _INDENT = "   "
 _GAP = "   "
+_PLAIN_IN_QUOTES = re.compile(r'[^"$`\\!]*')
 
 
 def heading(number: int, text: str) -> str:
     """Write the heading of a step."""
-    return f"\n{number}  {text}\n{_INDENT}{'-' * len(text)}"
+    return f"\n{number}. {text}\n"
 
 
 def paragraph(text: str, *, hanging: int = 0) -> str:
-    """Write text in lines that are not too long; ``hanging`` indents all but the first."""
+    """Write text in lines that are not too long, all but the first indented by ``hanging`` more."""
     further = _INDENT + " " * hanging
-    return textwrap.fill(
-        text, WIDTH, initial_indent=_INDENT, subsequent_indent=further, break_on_hyphens=False
-    )
+    lines = textwrap.wrap(text, _WIDTH, initial_indent=_INDENT, subsequent_indent=further, break_on_hyphens=False)
+    return "\n".join(lines).replace(HARD_SPACE, " ")
+
+
+def command(*words: str | Path) -> str:
+    """Write a command of esanalytics as it may be typed into a shell, in lines that are not too long."""
+    quoted = ["esanalytics", *(_quoted(near(word) if isinstance(word, Path) else word) for word in words)]
+    line = _INDENT + " ".join(quoted)
+    if len(line) <= _WIDTH:
+        return line
+    return f"{_INDENT}{' '.join(quoted[:-1])} \\\n{_INDENT * 2}{quoted[-1]}"
 
 
 def columns(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -35,24 +50,32 @@ def columns(rows: Iterable[Mapping[str, Any]]) -> str:
     right = {name for name in names if any(_is_number(row[name]) for row in found)}
     cells = [names, *([shown(row[name]) for name in names] for row in found)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
-    aligned = [_line(line, names, widths, right) for line in cells]
-    rule = _INDENT + _GAP.join("-" * width for width in widths)
-    return "\n".join([aligned[0], rule, *aligned[1:]])
+    first, *others = (_line(line, names, widths, right) for line in cells)
+    return "\n".join([first, _INDENT + _GAP.join("-" * width for width in widths), *others])
 
 
 def shown(value: object) -> str:
     """Write one value: numbers with thousands, instants to the second in UTC, nothing as ``-``."""
     if value is None:
         return "-"
-    if _is_number(value):
-        return f"{value:,}"
     if isinstance(value, dt.datetime):
         return f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
-    return str(value)
+    return f"{value:,}" if _is_number(value) else str(value)
+
+
+def near(path: Path) -> str:
+    """Write a path as it is seen from the current directory, where it lies below it."""
+    whole, here = path.absolute(), Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _quoted(word: str) -> str:
+    plain = shlex.quote(word)
+    return f'"{word}"' if plain != word and _PLAIN_IN_QUOTES.fullmatch(word) else plain
 
 
 def _line(cells: Sequence[str], names: Sequence[str], widths: Sequence[int], right: set[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import getpass
 import tempfile
 import threading
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class DuckDB:
                 self._root.pop().close()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        spill = self.temp_directory or Path(tempfile.gettempdir()) / f"esanalytics-{os.getuid()}"
+        spill = self.temp_directory or Path(tempfile.gettempdir()) / f"esanalytics-{getpass.getuser()}"
         settings = {
             "temp_directory": str(spill),
             "python_enable_replacements": "false",

@@ -6,7 +6,7 @@ import datetime as dt
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +141,7 @@ class Result:
         more = f"the first {PREVIEW_ROWS} rows" if len(rows) > PREVIEW_ROWS else f"{len(rows)} rows"
         return (
             f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{more} × {len(types)} columns; instants are UTC</p>"
+            f"<p>{more}, {len(types)} columns; instants are UTC</p>"
         )
 
     def _types(self) -> dict[str, str]:

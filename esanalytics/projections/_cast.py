@@ -89,16 +89,12 @@ def _decimal(value: object, width: int, scale: int) -> Decimal | None:
     if exact is None:
         return None
     found = exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _WIDE)
-    return found if abs(found) < Decimal(10).scaleb(width - scale, _WIDE) else None
+    return found if abs(found) < Decimal(1).scaleb(width - scale, _WIDE) else None
 
 
 def _exact(value: object, scale: int) -> Decimal | None:
     if isinstance(value, float):
-        return (
-            Decimal(value * 10.0**scale).scaleb(-scale, _WIDE).normalize(_WIDE)
-            if math.isfinite(value)
-            else None
-        )
+        return Decimal(value * 10.0**scale).scaleb(-scale, _WIDE).normalize(_WIDE) if math.isfinite(value) else None
     if isinstance(value, int | Decimal):
         return Decimal(value)
     match = _DECIMAL.fullmatch(value) if isinstance(value, str) else None
@@ -161,7 +157,8 @@ def _local(value: object) -> dt.datetime | None:
 def _from_parts(match: re.Match[str]) -> dt.datetime:
     day, time = match.groups()[:3], match.groups("0")[3:6]
     micros = int((match[7] or "0")[:6].ljust(6, "0"))
-    return dt.datetime(*(int(part) for part in (*day, *time)), micros, tzinfo=dt.UTC)  # type: ignore[misc]  # six numbers
+    year, month, date, hour, minute, second = (int(part) for part in (*day, *time))
+    return dt.datetime(year, month, date, hour, minute, second, micros, tzinfo=dt.UTC)
 
 
 def _offset(zone: str | None) -> dt.timedelta:

@@ -17,7 +17,7 @@ from esanalytics.projections._typed import Typed
 
 __all__ = ["Frame", "column_value", "effective", "joined_value"]
 
-Tree = exp.Expression
+Tree = exp.Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def effective(column: Column, frame: Frame) -> Tree | None:
     setters = [step for step in column.steps if step.kind in SETTERS]
     sure = frozenset(step.case for step in setters if step.kind == "set")
     parts = [frame.only(sure)] if sure else []
-    parts += [_all(frame.only(cases), test) for cases, test in _guarded(column, setters, frame)]
+    parts += [_all(frame.only(cases), test) for cases, test in _guarded(setters, frame)]
     found = [part for part in parts if part is not None]
     return sql.any_of(found) if len(found) == len(parts) else None
 
@@ -77,7 +77,7 @@ def joined_value(column: Column, kind: str, frame: Frame) -> Tree:
     return _value([step for step in column.steps if step.kind == kind], frame)
 
 
-def _guarded(column: Column, setters: list[Step], frame: Frame) -> list[tuple[frozenset[int], Tree]]:
+def _guarded(setters: list[Step], frame: Frame) -> list[tuple[frozenset[int], Tree]]:
     keeping = [step for step in setters if step.kind == "keep"]
     tests = [(frozenset(step.case for step in keeping), _is_set(_value(keeping, frame)))] if keeping else []
     paths: dict[tuple[str, ...], frozenset[int]] = {}
@@ -135,9 +135,8 @@ def _add(column: Column, frame: Frame, after: Tree | None, _: Tree | None) -> Tr
     steps, cases = _of(column, "add")
     last = _sets(column, frame)
     zero = sql.literal(0)
-    if last is None and all(step.value.op == "constant" and step.value.args == (1,) for step in steps):
-        if column.type == "BIGINT":
-            return frame.filtered(exp.Count(this=exp.Star()), frame.only(cases))
+    if last is None and {step.value for step in steps} == {_ONE}:
+        return frame.filtered(exp.Count(this=exp.Star()), frame.only(cases))
     total = frame.filtered(exp.Sum(this=_value(steps, frame)), frame.only(cases), after)
     begun = exp.Coalesce(this=total, expressions=[zero])
     if last is None:
@@ -148,7 +147,10 @@ def _add(column: Column, frame: Frame, after: Tree | None, _: Tree | None) -> Tr
     return sql.cast(exp.Case(ifs=[exp.If(this=untouched, true=value.copy())], default=summed), column.type)
 
 
-def _extreme(aggregate: type[exp.Func], join: str) -> Callable[..., Tree]:
+_ONE = Typed("constant", "BIGINT", (1,))
+
+
+def _extreme(aggregate: type[exp.AggFunc], join: str) -> Callable[..., Tree]:
     def write(column: Column, frame: Frame, after: Tree | None, _: Tree | None) -> Tree:
         steps, cases = _of(column, "min", "max")
         found = frame.filtered(aggregate(this=_value(steps, frame)), frame.only(cases), after)
@@ -176,9 +178,7 @@ def _list(column: Column, frame: Frame, after: Tree | None, kept: Tree | None) -
     value, is_set = _without_removed(column, frame, after, last[0]), last[1]
     nothing = exp.EQ(this=_appends(column, frame, after), expression=sql.literal(0))
     whole = sql.function("list_concat", exp.Coalesce(this=value, expressions=[empty.copy()]), begun)
-    return exp.Case(
-        ifs=[exp.If(this=exp.And(this=is_set, expression=nothing), true=value.copy())], default=whole
-    )
+    return exp.Case(ifs=[exp.If(this=exp.And(this=is_set, expression=nothing), true=value.copy())], default=whole)
 
 
 def _appended(column: Column, frame: Frame, after: Tree | None, kept: Tree | None) -> Tree | None:
@@ -193,11 +193,7 @@ def _appended(column: Column, frame: Frame, after: Tree | None, kept: Tree | Non
 
 def _appends(column: Column, frame: Frame, after: Tree | None) -> Tree:
     steps, cases = _of(column, "append")
-    return (
-        frame.filtered(exp.Count(this=_value(steps, frame)), frame.only(cases), after)
-        if steps
-        else sql.literal(0)
-    )
+    return frame.filtered(exp.Count(this=_value(steps, frame)), frame.only(cases), after) if steps else sql.literal(0)
 
 
 def _without_removed(column: Column, frame: Frame, after: Tree | None, value: Tree) -> Tree:

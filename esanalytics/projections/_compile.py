@@ -31,11 +31,11 @@ _ANCHORS = "$anchors"
 _DELETED = "$deleted"
 
 
-def compile_fold(  # noqa: PLR0913  all of it decides the query
+def compile_fold(
     projection: Projection,
     *,
-    source: exp.Expression,
-    order: exp.Expression,
+    source: exp.Expr,
+    order: exp.Expr,
     held: Held,
     key: Any = None,  # noqa: ANN401  a value of the key's type
 ) -> exp.Select:
@@ -68,11 +68,11 @@ class _Query:
     """What every subquery shares."""
 
     plan: Plan
-    source: exp.Expression
-    order: exp.Expression
-    pins: tuple[exp.Expression, ...]
+    source: exp.Expr
+    order: exp.Expr
+    pins: tuple[exp.Expr, ...]
 
-    def filters(self, cases: frozenset[int]) -> list[exp.Expression]:
+    def filters(self, cases: frozenset[int]) -> list[exp.Expr]:
         """Read only the events of some cases, with a whole key, of the wanted key."""
         found = [] if (only := condition(self.plan.cases, cases)) is None else [only]
         whole = [
@@ -82,22 +82,17 @@ class _Query:
         ]
         return [*(pin.copy() for pin in self.pins), *found, *whole]
 
-    def keys(self) -> list[exp.Expression]:
+    def keys(self) -> list[exp.Expr]:
         """Select the key under names of our own, to join by."""
-        return [
-            exp.alias_(scalar(value), f"$key{n}", quoted=True)
-            for n, value in enumerate(self.plan.keys.values())
-        ]
+        return [exp.alias_(scalar(value), f"$key{n}", quoted=True) for n, value in enumerate(self.plan.keys.values())]
 
-    def same_key(self, alias: str) -> list[exp.Expression]:
+    def same_key(self, alias: str) -> list[exp.Expr]:
         """Compare the key with a joined subquery's."""
         keys = enumerate(self.plan.keys.values())
-        return [
-            exp.EQ(this=scalar(value), expression=sql.column(f"$key{n}", table=alias)) for n, value in keys
-        ]
+        return [exp.EQ(this=scalar(value), expression=sql.column(f"$key{n}", table=alias)) for n, value in keys]
 
 
-def _aliased(source: exp.Expression) -> exp.Expression:
+def _aliased(source: exp.Expr) -> exp.Expr:
     return exp.alias_(source.copy(), "events", table=True, quoted=True)
 
 
@@ -105,7 +100,7 @@ def _nullable(value: Typed) -> bool:
     return value.op != "envelope" or value.args[0] in {"version", "correlation_id", "causation_id"}
 
 
-def _pins(plan: Plan, key: Any) -> tuple[exp.Expression, ...]:  # noqa: ANN401  a value of the key's type
+def _pins(plan: Plan, key: Any) -> tuple[exp.Expr, ...]:  # noqa: ANN401  a value of the key's type
     if key is None:
         return ()
     given = key if isinstance(key, tuple) else (key,)
@@ -115,7 +110,7 @@ def _pins(plan: Plan, key: Any) -> tuple[exp.Expression, ...]:  # noqa: ANN401  
     return tuple(_pin(part, value) for part, value in zip(given, plan.keys.values(), strict=True))
 
 
-def _pin(given: Any, value: Typed) -> exp.Expression:  # noqa: ANN401  a value of the key's type
+def _pin(given: Any, value: Typed) -> exp.Expr:  # noqa: ANN401  a value of the key's type
     found = cast(given, value.type)
     if found is None:
         return exp.false()
@@ -131,11 +126,7 @@ def _deleting(plan: Plan) -> frozenset[int]:
 
 
 def _mixed(plan: Plan) -> dict[str, Column]:
-    mixed = [
-        column
-        for column in plan.columns
-        if column.family and any(step.kind in SETTERS for step in column.steps)
-    ]
+    mixed = [column for column in plan.columns if column.family and any(step.kind in SETTERS for step in column.steps)]
     return {f"$set{n}": column for n, column in enumerate(mixed)}
 
 
@@ -150,13 +141,12 @@ def _with_anchors(query: _Query) -> Callable[[exp.Select], exp.Select]:
     return join_all
 
 
-def _anchors(query: _Query) -> tuple[exp.Expression, exp.Expression | None] | None:
+def _anchors(query: _Query) -> tuple[exp.Expr, exp.Expr | None] | None:
     plan, mixed, deleting = query.plan, _mixed(query.plan), _deleting(query.plan)
     if not mixed and not deleting:
         return None
     setting = {
-        name: frozenset(step.case for step in column.steps if step.kind in SETTERS)
-        for name, column in mixed.items()
+        name: frozenset(step.case for step in column.steps if step.kind in SETTERS) for name, column in mixed.items()
     }
     frame = Frame(plan.cases, deleting.union(*setting.values()), query.order)
     found = {name: frame.filtered(_last(query), effective(column, frame)) for name, column in mixed.items()}
@@ -165,11 +155,11 @@ def _anchors(query: _Query) -> tuple[exp.Expression, exp.Expression | None] | No
     return _joined(query, _ANCHORS, frame.scope, found), sql.all_of(query.same_key(_ANCHORS))
 
 
-def _last(query: _Query) -> exp.Expression:
+def _last(query: _Query) -> exp.Expr:
     return exp.Max(this=query.order.copy())
 
 
-def _removals(query: _Query) -> list[tuple[exp.Expression, exp.Expression | None]]:
+def _removals(query: _Query) -> list[tuple[exp.Expr, exp.Expr | None]]:
     found = []
     for n, column in enumerate(query.plan.columns):
         removing = frozenset(step.case for step in column.steps if step.kind == "remove")
@@ -180,9 +170,7 @@ def _removals(query: _Query) -> list[tuple[exp.Expression, exp.Expression | None
             value = exp.alias_(joined_value(column, "remove", frame), "$value", quoted=True)
             subquery = _joined(query, alias, removing, {"$order": _last(query)}, value)
             main = Frame(query.plan.cases, _live(query.plan), query.order)
-            same = exp.EQ(
-                this=joined_value(column, "append", main), expression=sql.column("$value", table=alias)
-            )
+            same = exp.EQ(this=joined_value(column, "append", main), expression=sql.column("$value", table=alias))
             found.append((subquery, sql.all_of([*query.same_key(alias), same])))
     return found
 
@@ -191,33 +179,31 @@ def _joined(
     query: _Query,
     alias: str,
     cases: frozenset[int],
-    values: Mapping[str, exp.Expression],
-    *by: exp.Expression,
-) -> exp.Expression:
+    values: Mapping[str, exp.Expr],
+    *by: exp.Expr,
+) -> exp.Expr:
     keys = [*query.keys(), *by]
     selected = [exp.alias_(value, name, quoted=True) for name, value in values.items()]
     select = (
-        exp.select(*keys, *selected)
-        .from_(query.source.copy())
-        .where(sql.all_of(query.filters(cases)) or exp.true())
+        exp.select(*keys, *selected).from_(query.source.copy()).where(sql.all_of(query.filters(cases)) or exp.true())
     )
     grouped = select.group_by(*(exp.Literal.number(n + 1) for n in range(len(keys))))
     return exp.alias_(grouped.subquery(), alias, table=True, quoted=True)
 
 
-def _after_delete(query: _Query) -> list[exp.Expression]:
+def _after_delete(query: _Query) -> list[exp.Expr]:
     if not _deleting(query.plan):
         return []
     anchor = sql.column(_DELETED, table=_ANCHORS)
     return [_after(query.order, anchor)]
 
 
-def _after(order: exp.Expression, anchor: exp.Expression) -> exp.Expression:
+def _after(order: exp.Expr, anchor: exp.Expr) -> exp.Expr:
     never = exp.Is(this=anchor, expression=exp.Null())
     return exp.Paren(this=exp.Or(this=never, expression=exp.GT(this=order.copy(), expression=anchor.copy())))
 
 
-def _selected(query: _Query, frame: Frame) -> dict[str, exp.Expression]:
+def _selected(query: _Query, frame: Frame) -> dict[str, exp.Expr]:
     anchors = {column.name: sql.column(name, table=_ANCHORS) for name, column in _mixed(query.plan).items()}
     found = {name: scalar(value) for name, value in query.plan.keys.items()}
     for n, column in enumerate(query.plan.columns):

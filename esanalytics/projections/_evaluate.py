@@ -49,9 +49,7 @@ def _divide(left: float, right: float) -> float | None:
     return left / right if right else None
 
 
-def _exactly(
-    method: Callable[[Context, Decimal, Decimal], Decimal], plain: Callable[..., Any]
-) -> Callable[..., Any]:
+def _exactly(method: Callable[[Context, Decimal, Decimal], Decimal], plain: Callable[..., Any]) -> Callable[..., Any]:
     def apply(left: Any, right: Any) -> Any:  # noqa: ANN401  two numbers
         is_decimal = isinstance(left, Decimal) or isinstance(right, Decimal)
         return method(_EXACT, Decimal(left), Decimal(right)) if is_decimal else plain(left, right)

@@ -64,9 +64,7 @@ class Expression:
     args: tuple[Any, ...]
 
     def __bool__(self) -> NoReturn:
-        raise TypeError(
-            "an expression has no truth of its own; join conditions with & | ~ and choose with case(...)"
-        )
+        raise TypeError("an expression has no truth of its own; join conditions with & | ~ and choose with case(...)")
 
     def __hash__(self) -> int:
         return object.__hash__(self)

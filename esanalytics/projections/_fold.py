@@ -6,9 +6,7 @@ side by side over generated projections and logs.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from esanalytics.errors import UnsupportedError
@@ -19,7 +17,7 @@ from esanalytics.projections._evaluate import evaluate, has, lookup
 from esanalytics.projections._plan import Case, Column, Plan, plan_of
 from esanalytics.projections._projection import Projection, paths
 from esanalytics.projections._typed import Typed
-from esanalytics.projections._types import Held
+from esanalytics.projections._types import Held, type_of
 
 __all__ = ["fold", "held_by"]
 
@@ -45,8 +43,9 @@ def fold(
     Example:
         >>> from esanalytics.projections import add, field
         >>> sums = Projection("sums", "stream_id", {"Paid": {"total": add(field("amount"))}})
-        >>> event = {"type": "Paid", "service": "s", "stream_id": "a", "effective_at": 1, "version": None, "position": 1}
-        >>> fold(sums, [{**event, "data": {"amount": 5}}, {**event, "position": 2, "data": {"amount": 7}}])
+        >>> stream = {"type": "Paid", "service": "s", "stream_id": "a", "effective_at": 1, "version": None}
+        >>> paid = [{**stream, "position": n, "data": {"amount": amount}} for n, amount in ((1, 5), (2, 7))]
+        >>> fold(sums, paid)
         {('a',): {'total': 12}}
     """
     ordered = sorted(events, key=_order)
@@ -160,19 +159,11 @@ def _path(value: Typed) -> tuple[str, ...]:
 
 
 def _type_of(value: object) -> str:
-    if isinstance(value, Decimal):
-        _, digits, exponent = value.as_tuple()
-        scale = max(0, -int(exponent))
-        return f"DECIMAL({max(len(digits) + max(0, int(exponent)), scale + 1)},{scale})"
-    for kind, name in _PYTHON:
-        if isinstance(value, kind):
-            return name
-    raise UnsupportedError(
-        f"a payload value of type {type(value).__name__}", "give what JSON has, Decimal, datetime or date"
-    )
+    found = type_of(value) or next((name for kind, name in _NESTED if isinstance(value, kind)), None)
+    if found is None:
+        what = f"a payload value of type {type(value).__name__}"
+        raise UnsupportedError(what, "give what JSON has, Decimal, datetime, date or bytes")
+    return found
 
 
-_PYTHON: tuple[tuple[type, str], ...] = (
-    (bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"), (str, "VARCHAR"), (dt.datetime, "TIMESTAMPTZ"), (dt.date, "DATE"),
-    (dict, "OBJECT"), (list, "ARRAY"), (bytes, "BLOB"),
-)  # fmt: skip
+_NESTED: tuple[tuple[type, str], ...] = ((dict, "OBJECT"), (list, "ARRAY"), (bytes, "BLOB"))

@@ -100,9 +100,7 @@ def _cases(projection: Projection) -> tuple[Case, ...]:
     on = projection.on
     pairs = [selector for selector in on if isinstance(selector, tuple)]
     types = [selector for selector in on if isinstance(selector, str) and selector != "*"]
-    found = [
-        Case(service, type_, _winning(projection, [(service, type_), type_, "*"])) for service, type_ in pairs
-    ]
+    found = [Case(service, type_, _winning(projection, [(service, type_), type_, "*"])) for service, type_ in pairs]
     found += [Case(None, type_, _winning(projection, [type_, "*"])) for type_ in types]
     bare = [type_ for type_ in dict.fromkeys(type_ for _, type_ in pairs) if type_ not in types]
     found += [Case(None, type_, _winning(projection, ["*"])) for type_ in bare]
@@ -131,23 +129,17 @@ def _key(projection: Projection, name: str, value: Expression, held: Held) -> Ty
     return found
 
 
-def _scope(
-    projection: Projection, place: str, selectors: Iterable[str | tuple[str, str]], held: Held
-) -> Scope:
+def _scope(projection: Projection, place: str, selectors: Iterable[str | tuple[str, str]], held: Held) -> Scope:
     types = {selected_type(selector) for selector in selectors}
     wanted = None if None in types else frozenset(type_ for type_ in types if type_)
     return Scope(projection.name, place, lambda path: held_types(held, path, wanted))
 
 
 def _column(projection: Projection, name: str, cases: tuple[Case, ...], held: Held) -> Column:
-    users = [
-        selector for selector, rule in projection.on.items() if isinstance(rule, Mapping) and name in rule
-    ]
+    users = [selector for selector, rule in projection.on.items() if isinstance(rule, Mapping) and name in rule]
     scope = _scope(projection, f"column {name!r}", users, held)
     rules = [
-        (n, case.rule[name])
-        for n, case in enumerate(cases)
-        if isinstance(case.rule, Mapping) and name in case.rule
+        (n, case.rule[name]) for n, case in enumerate(cases) if isinstance(case.rule, Mapping) and name in case.rule
     ]
     steps = [Step(n, rule.kind, typed(rule.value, scope)) for n, rule in rules]
     family = next((_FAMILY[step.kind] for step in steps if step.kind in _FAMILY), None)
@@ -186,9 +178,7 @@ def _list_column(name: str, steps: list[Step], scope: Scope) -> Column:
     lists = [step.value.type for step in steps if step.kind in SETTERS and step.value.type != UNKNOWN]
     elements = [element_of(type_) for type_ in lists]
     if None in elements:
-        scope.refuse(
-            "a list is set to something else", "set it to None or to a field declared as a list: 'VARCHAR[]'"
-        )
+        scope.refuse("a list is set to something else", "set it to None or to a field declared as a list: 'VARCHAR[]'")
     known = [type_ for type_ in elements if type_]
     values = [step.value.type for step in steps if step.kind not in SETTERS]
     element = common([*known, *values])
@@ -196,7 +186,5 @@ def _list_column(name: str, steps: list[Step], scope: Scope) -> Column:
         scope.refuse("remove cannot compare objects and arrays", "declare a type: field('x', 'VARCHAR')")
     element = "VARCHAR" if element == UNKNOWN else element
     wanted = {True: f"{element}[]", False: element}
-    settled = tuple(
-        Step(step.case, step.kind, coerce(step.value, wanted[step.kind in SETTERS])) for step in steps
-    )
+    settled = tuple(Step(step.case, step.kind, coerce(step.value, wanted[step.kind in SETTERS])) for step in steps)
     return Column(name, f"{element}[]", "list", settled)

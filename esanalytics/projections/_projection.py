@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from esanalytics.errors import CompileError, ProjectionError
 from esanalytics.projections._assignments import ACCUMULATORS, SETTERS, Assignment, Delete, assignment
 from esanalytics.projections._expressions import ENVELOPE, Constant, Expression, Value, field, walk
-from esanalytics.projections._types import DECLARABLE, declared_type
+from esanalytics.projections._types import DECLARABLE, declared_type, digits_of
 
 __all__ = [
     "Key",
@@ -96,9 +97,7 @@ def key_columns(projection: Projection) -> dict[str, Expression]:
 
 def columns_of(projection: Projection) -> tuple[str, ...]:
     """Give the columns that the rules assign, in the order in which they first appear."""
-    return tuple(
-        dict.fromkeys(name for rule in projection.on.values() if isinstance(rule, Mapping) for name in rule)
-    )
+    return tuple(dict.fromkeys(name for rule in projection.on.values() if isinstance(rule, Mapping) for name in rule))
 
 
 def column_names(projection: Projection) -> tuple[str, ...]:
@@ -153,9 +152,7 @@ def _key_part(projection: str, part: str | Expression) -> Expression:
 
 def _name(projection: str, part: Expression) -> str:
     if part.op not in {"field", "envelope"}:
-        raise ProjectionError(
-            projection, "the key has a part without a name", "name it: key={'name': coalesce(…)}"
-        )
+        raise ProjectionError(projection, "the key has a part without a name", "name it: key={'name': coalesce(…)}")
     found: str = part.args[0][-1] if part.op == "field" else part.args[0]
     return found
 
@@ -163,9 +160,7 @@ def _name(projection: str, part: Expression) -> str:
 def _rules(projection: str, on: Mapping[Selector, Rule]) -> dict[Selector, Any]:
     if not isinstance(on, Mapping) or not on:
         raise ProjectionError(projection, "`on` has no rule", "give on={'OrderPlaced': {'status': 'placed'}}")
-    return {
-        _selector(projection, selector): _rule(projection, selector, rule) for selector, rule in on.items()
-    }
+    return {_selector(projection, selector): _rule(projection, selector, rule) for selector, rule in on.items()}
 
 
 def _selector(projection: str, selector: Selector) -> Selector:
@@ -181,9 +176,7 @@ def _rule(projection: str, selector: Selector, rule: Rule) -> Mapping[str, Assig
     if isinstance(rule, Delete):
         return rule
     if not isinstance(rule, Mapping):
-        raise ProjectionError(
-            projection, f"not a rule for {selector!r}: {rule!r}", "give a dict of columns, or delete"
-        )
+        raise ProjectionError(projection, f"not a rule for {selector!r}: {rule!r}", "give a dict of columns, or delete")
     return {name: _assignment(projection, name, value) for name, value in rule.items()}
 
 
@@ -212,11 +205,7 @@ def _check_names(projection: Projection) -> None:
 
 def _check_kinds(projection: Projection) -> None:
     for column in columns_of(projection):
-        kinds = {
-            rule[column].kind
-            for rule in projection.on.values()
-            if isinstance(rule, Mapping) and column in rule
-        }
+        kinds = {rule[column].kind for rule in projection.on.values() if isinstance(rule, Mapping) and column in rule}
         families = sorted({ACCUMULATORS[kind] for kind in kinds - SETTERS})
         if len(families) > 1:
             reason = f"column {column!r} mixes {' and '.join(families)}"
@@ -252,8 +241,7 @@ def _field_fault(path: tuple[str, ...], type_: str | None) -> tuple[str, str] | 
 
 def _constant_fault(value: Constant) -> tuple[str, str] | None:
     large = isinstance(value, int) and value not in _INT64
-    sign, digits, exponent = value.as_tuple() if hasattr(value, "as_tuple") else (0, (), 0)
-    if large or max(len(digits), len(digits) + exponent, -exponent) > _DIGITS:
+    if large or (isinstance(value, Decimal) and max(digits_of(value)) > _DIGITS):
         return (
             f"the number {value} is too long",
             "give an integer of 64 bits, or a Decimal of at most 38 digits",

@@ -6,10 +6,8 @@ tree that comes out, in which every cast is written down.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, NoReturn
 
 from esanalytics._instants import instant
@@ -24,6 +22,7 @@ from esanalytics.projections._types import (
     is_integer,
     is_numeric,
     stored_type,
+    type_of,
     unify_known,
     with_zero,
 )
@@ -109,9 +108,7 @@ def _field(expression: Expression, scope: Scope) -> Typed:
     path, declared = expression.args
     types = scope.types(path)
     type_ = unify_known(types) if declared is None else declared_type(declared) or UNKNOWN
-    return Typed(
-        "field", type_, (path, stored_type(types), any(name.upper().startswith("DEC") for name in types))
-    )
+    return Typed("field", type_, (path, stored_type(types), any(name.upper().startswith("DEC") for name in types)))
 
 
 def _envelope(expression: Expression, scope: Scope) -> Typed:  # noqa: ARG001  one signature for all rules
@@ -119,22 +116,7 @@ def _envelope(expression: Expression, scope: Scope) -> Typed:  # noqa: ARG001  o
 
 
 def _constant(expression: Expression, scope: Scope) -> Typed:  # noqa: ARG001  one signature for all rules
-    return Typed("constant", _constant_type(expression.args[0]), expression.args)
-
-
-def _constant_type(value: object) -> str:
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, Decimal):
-        _, digits, exponent = value.as_tuple()
-        scale = max(0, -int(exponent))
-        return f"DECIMAL({max(len(digits) + max(0, int(exponent)), scale + 1)},{scale})"
-    return next(name for kind, name in _CONSTANTS if isinstance(value, kind))
-
-
-_CONSTANTS = (
-    (bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"), (str, "VARCHAR"), (dt.datetime, "TIMESTAMPTZ"), (dt.date, "DATE"),
-)  # fmt: skip
+    return Typed("constant", type_of(expression.args[0]) or UNKNOWN, expression.args)
 
 
 def _number(value: Typed, scope: Scope, op: str) -> Typed:
@@ -156,9 +138,7 @@ def _arithmetic(expression: Expression, scope: Scope) -> Typed:
         return Typed(expression.op, type_, (coerce(left, type_), coerce(right, type_)))
     digits, other = decimal_of(left.type), decimal_of(right.type)
     narrow = expression.op == "*" and digits and other and digits[0] + other[0] > _NATIVE
-    return Typed(
-        expression.op, type_, (coerce(left, f"DECIMAL(38,{digits[1]})") if narrow and digits else left, right)
-    )
+    return Typed(expression.op, type_, (coerce(left, f"DECIMAL(38,{digits[1]})") if narrow and digits else left, right))
 
 
 _NATIVE = 18
@@ -193,9 +173,7 @@ def _instants(sides: tuple[Typed, ...], scope: Scope) -> tuple[Typed, ...]:
     temporal = any(side.type in {"DATE", "TIMESTAMP", "TIMESTAMPTZ"} for side in sides)
     if not temporal:
         return sides
-    return tuple(
-        _instant(side, scope) if (side.op, side.type) == ("constant", "VARCHAR") else side for side in sides
-    )
+    return tuple(_instant(side, scope) if (side.op, side.type) == ("constant", "VARCHAR") else side for side in sides)
 
 
 def _instant(value: Typed, scope: Scope) -> Typed:
@@ -252,9 +230,7 @@ def _case(expression: Expression, scope: Scope) -> Typed:
     last = len(parts) - 1
     type_ = common(part.type for n, part in enumerate(parts) if n % 2 or n == last)
     is_value = [bool(n % 2) or n == last for n in range(len(parts))]
-    flat = (
-        coerce(p, type_) if v else _condition(p, scope, "case") for p, v in zip(parts, is_value, strict=True)
-    )
+    flat = (coerce(p, type_) if v else _condition(p, scope, "case") for p, v in zip(parts, is_value, strict=True))
     return Typed("case", type_, tuple(flat))
 
 

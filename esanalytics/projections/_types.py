@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 __all__ = [
     "DECLARABLE",
@@ -12,11 +14,13 @@ __all__ = [
     "common",
     "decimal_of",
     "declared_type",
+    "digits_of",
     "element_of",
     "held_types",
     "is_integer",
     "is_numeric",
     "stored_type",
+    "type_of",
     "unify",
     "unify_known",
     "with_zero",
@@ -39,10 +43,18 @@ _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((\d+),\s*(\d+)\)")
 _NESTED = re.compile(r"(STRUCT|OBJECT|ARRAY|MAP|LIST|UNION|VARIANT).*|.*\]")
+_PYTHON: tuple[tuple[type, str], ...] = (
+    (bool, "BOOLEAN"),
+    (int, "BIGINT"),
+    (float, "DOUBLE"),
+    (str, "VARCHAR"),
+    (dt.datetime, "TIMESTAMPTZ"),
+    (dt.date, "DATE"),
+)
 _ALIASES = {
     "BOOL": "BOOLEAN", "BOOL_TRUE": "BOOLEAN", "BOOL_FALSE": "BOOLEAN", "INT": "INTEGER", "LONG": "BIGINT",
     "STRING": "VARCHAR", "TEXT": "VARCHAR", "JSON": "VARCHAR", "DECIMAL": "DECIMAL(18,3)", "NUMERIC": "DECIMAL(18,3)",
-    "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ", "TIMESTAMP_MICROS_TZ": "TIMESTAMPTZ", "TIMESTAMP_NANOS_TZ": "TIMESTAMPTZ",
+    **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMP_MICROS_TZ", "TIMESTAMP_NANOS_TZ"), "TIMESTAMPTZ"),
     "TIMESTAMP_MICROS": "TIMESTAMP", "TIMESTAMP_NANOS": "TIMESTAMP", "DATETIME": "TIMESTAMP", "FLOAT": "DOUBLE",
     "REAL": "DOUBLE",
     **dict.fromkeys(("INT8", "INT16", "INT32", "INT64", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"), "BIGINT"),
@@ -60,11 +72,7 @@ def declared_type(name: str) -> str | None:
     found = plain if plain in _INTEGERS else _ALIASES.get(plain, plain)
     digits = decimal_of(found)
     if digits is not None:
-        return (
-            f"DECIMAL({digits[0]},{digits[1]})"
-            if 1 <= digits[0] <= _MAX_DIGITS >= digits[0] >= digits[1]
-            else None
-        )
+        return f"DECIMAL({digits[0]},{digits[1]})" if 1 <= digits[0] <= _MAX_DIGITS >= digits[0] >= digits[1] else None
     return found if found in DECLARABLE else None
 
 
@@ -121,6 +129,22 @@ def decimal_of(name: str) -> tuple[int, int] | None:
     """Read the digits and the scale of a DECIMAL; None for another type."""
     match = _DECIMAL.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def digits_of(value: Decimal) -> tuple[int, int]:
+    """Give the width and the scale of the DECIMAL that a number is."""
+    _, digits, exponent = value.as_tuple()
+    power = exponent if isinstance(exponent, int) else 0
+    scale = max(0, -power)
+    return max(len(digits) + max(0, power), scale + 1), scale
+
+
+def type_of(value: object) -> str | None:
+    """Give the type of a plain Python value; None where it has none."""
+    if isinstance(value, Decimal):
+        width, scale = digits_of(value)
+        return f"DECIMAL({width},{scale})"
+    return next((name for kind, name in _PYTHON if isinstance(value, kind)), None)
 
 
 def with_zero(name: str) -> str:

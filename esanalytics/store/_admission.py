@@ -59,8 +59,9 @@ WHERE NOT ({_SAME} AND a.data::JSON::VARCHAR = b.data::JSON::VARCHAR)
 """
 _MIXED = """
 SELECT row, origin, line, service, stream_id, versioned FROM (
-    SELECT row, origin, line, service, stream_id, version, count(version) OVER own > 0 AND count(version) OVER own < count(*) OVER own
-        AS mixed, first_value(version IS NOT NULL) OVER (own ORDER BY row) AS versioned
+    SELECT row, origin, line, service, stream_id, version,
+        count(version) OVER own > 0 AND count(version) OVER own < count(*) OVER own AS mixed,
+        first_value(version IS NOT NULL) OVER (own ORDER BY row) AS versioned
     FROM fresh WINDOW own AS (PARTITION BY service, stream_id)
 ) WHERE mixed AND (version IS NOT NULL) <> versioned
 """
@@ -106,12 +107,15 @@ WHERE version <= top
 """
 _NUMBERS = f"""
 CREATE OR REPLACE TEMP TABLE numbers AS
-SELECT row, position, ({{late}})::INTEGER * {Disorder.LATE.value} + ({{clock}})::INTEGER * {Disorder.CLOCK.value} AS disorder
-FROM (SELECT row, service, stream_id, version, occurred_at, $head + row_number() OVER (ORDER BY {{order}}) AS position FROM fresh)
-{{streams}}
+SELECT row, position,
+    ({{late}})::INTEGER * {Disorder.LATE.value} + ({{clock}})::INTEGER * {Disorder.CLOCK.value} AS disorder
+FROM (
+    SELECT row, service, stream_id, version, occurred_at, $head + row_number() OVER (ORDER BY {{order}}) AS position
+    FROM fresh
+) {{streams}}
 """
-_LATE = f"""coalesce(lag((occurred_at, coalesce(version, {LOWEST_VERSION})))
-    OVER (PARTITION BY service, stream_id ORDER BY position) > (occurred_at, coalesce(version, {LOWEST_VERSION})), false)"""
+_PLACE = f"(occurred_at, coalesce(version, {LOWEST_VERSION}))"
+_LATE = f"coalesce(lag({_PLACE}) OVER (PARTITION BY service, stream_id ORDER BY position) > {_PLACE}, false)"
 _CLOCK = """coalesce(version IS NOT NULL
     AND lag(occurred_at) OVER (PARTITION BY service, stream_id ORDER BY version) > occurred_at, false)"""
 _LATE_IN_STORE = "coalesce(latest > occurred_at OR top > version OR (latest = occurred_at AND top >= version), false)"
@@ -157,7 +161,7 @@ def start(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def derive_ids(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Give an id to every staged event without one: a digest of its content, and its number among equals of one origin."""
+    """Give an id to every staged event without one: a digest of its content, and its number among its equals."""
     if _any(cursor, "SELECT 1 FROM staged WHERE event_id IS NULL LIMIT 1"):
         for statement in (_DERIVE, _NUMBER_IDS, _GIVE_IDS):
             cursor.execute(statement)
@@ -239,7 +243,9 @@ class Admission:
         if rows == 0:
             return None
         query = _MEASURE.format(few=_VALUES if rows <= _FEW else _NO_VALUES)
-        rows, first, last, services, versioned, recorded, in_time, times, streams = self.cursor.execute(query).fetchall()[0]
+        rows, first, last, services, versioned, recorded, in_time, times, streams = self.cursor.execute(
+            query
+        ).fetchall()[0]
         return Scope(rows, first, last, frozenset(services), tuple(times), tuple(streams), versioned, recorded, in_time)
 
 

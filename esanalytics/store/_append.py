@@ -1,4 +1,4 @@
-"""Appending: stage a chunk, admit what is new, number it after the head, write it, commit it; again if another was first."""
+"""Appending: stage a chunk, admit what is new, number it after the head, write it, commit it; again if it lost."""
 
 from __future__ import annotations
 

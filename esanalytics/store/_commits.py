@@ -110,7 +110,7 @@ class DeltaLog:
             raise_if_key_not_exists=False,
         )
         log = cls(path, partition, table)
-        log._sync_since(-1)  # noqa: SLF001  its own
+        log._sync_since(-1)
         _sync(path)
         _sync(path.parent)
         return log

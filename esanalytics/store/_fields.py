@@ -150,8 +150,7 @@ def _names(engine: DuckDB, file: str) -> tuple[str, ...]:
 def _rows(engine: DuckDB, query: str) -> list[tuple[str, ...]]:
     cursor = engine.cursor()
     try:
-        rows: list[tuple[str, ...]] = cursor.execute(query).fetchall()
-        return rows
+        return list(cursor.execute(query).fetchall())
     except duckdb.Error as error:
         raise EngineError(str(error), query) from error
     finally:

@@ -1,4 +1,4 @@
-"""Columns into payloads: what a frame says beside the envelope, one object per row, a NULL cell being an absent field."""
+"""Columns into payloads: what a frame says beside the envelope, one object per row; a NULL cell is no field."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _check(names: Sequence[str], columns: Sequence[pa.Array]) -> None:
 def _by_absence(names: Sequence[str], columns: Sequence[pa.Array]) -> Iterator[tuple[pa.Array, pa.Array]]:
     rows = len(columns[0]) if columns else 0
     if all(values.null_count == 0 for values in columns):
-        yield pa.array(range(rows), pa.int64()), _struct(names, columns, rows)
+        yield pa.array(np.arange(rows)), _struct(names, columns, rows)
         return
     present = np.stack([values.is_valid().to_numpy(zero_copy_only=False) for values in columns], axis=1)
     packed = np.ascontiguousarray(np.packbits(present, axis=1))

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import duckdb
@@ -16,7 +16,7 @@ import pyarrow as pa
 from esanalytics._instants import instant, iso
 from esanalytics.engines import Result
 from esanalytics.errors import InvalidEventError
-from esanalytics.events import ENVELOPE, Batch, Event, Groups, Refusal, Source
+from esanalytics.events import ENVELOPE, REQUIRED, Batch, Event, Groups, Refusal, Source
 from esanalytics.store._payload import Inexact, common_type, flawed_rows, shapes, to_json
 
 __all__ = ["batches", "in_all"]
@@ -28,6 +28,9 @@ PYTHON_ROWS = 50_000
 _FIELDS = tuple(f.name for f in fields(Event))
 _TIMES = ("occurred_at", "recorded_at")
 _PAYLOADS = ("data", "metadata")
+_LONGEST_RAW = 1_000_000
+_Row = tuple[int, dict[str, object]]
+"""A line number, and an event as a dict of the envelope."""
 _REMEDY = (
     "append takes a pandas or polars frame, an Arrow table or stream, a DuckDB relation, events or dicts, "
     "a log view, or a source such as ea.sources.jsonl(path)"
@@ -58,19 +61,24 @@ def batches(events: object, cursor: Cursor, now: dt.datetime) -> Iterator[Batch]
     """
     if isinstance(events, Source):
         return events.batches()
-    if isinstance(events, Event | Mapping):
-        return _from_python([events], cursor, now)
     if type(events).__module__.split(".")[0] == "pandas":
         return _from_pandas(events, cursor, now)
-    if isinstance(events, Result):
-        return _from_arrow(events.batches(exact=True))
-    if isinstance(events, pa.RecordBatch):
-        return _from_arrow(pa.Table.from_batches([events]).to_reader())
-    if hasattr(events, "__arrow_c_stream__"):
-        return _from_arrow(pa.RecordBatchReader.from_stream(events))
+    reader = _reader(events)
+    if reader is not None:
+        return _from_arrow(reader)
     if isinstance(events, Iterable) and not isinstance(events, str | bytes):
-        return _from_python(events, cursor, now)
+        return _from_python([events] if isinstance(events, Mapping) else events, cursor, now)
+    if isinstance(events, Event):
+        return _from_python([events], cursor, now)
     raise InvalidEventError(type(events).__name__, None, "this holds no events", _REMEDY)
+
+
+def _reader(events: object) -> pa.RecordBatchReader | None:
+    if isinstance(events, Result):
+        return events.batches(exact=True)
+    if isinstance(events, pa.RecordBatch):
+        return pa.Table.from_batches([events]).to_reader()
+    return pa.RecordBatchReader.from_stream(events) if hasattr(events, "__arrow_c_stream__") else None
 
 
 def _from_arrow(reader: pa.RecordBatchReader) -> Iterator[Batch]:
@@ -105,7 +113,7 @@ def _from_pandas(frame: Any, cursor: Cursor, now: dt.datetime) -> Iterator[Batch
 
 
 def _holds_objects(frame: Any) -> bool:  # noqa: ANN401  pandas, not imported
-    objects = (frame[name] for name, kind in frame.dtypes.items() if kind == object)
+    objects = (frame[name] for name, kind in frame.dtypes.items() if kind == "object")
     return any(isinstance(value, Mapping | list) for column in objects for value in column.head(1_000))
 
 
@@ -119,59 +127,54 @@ def _from_python(events: Iterable[object], cursor: Cursor, now: dt.datetime) -> 
     own: duckdb.DuckDBPyConnection | None = None
     while rows := list(itertools.islice(numbered, PYTHON_ROWS)):
         own = own or cursor()
-        yield _Rows.read(rows, now).batch(own, done=len(rows))
+        read, refused = _read(rows, now)
+        sound, flawed = _sound(read, own)
+        yield _batch(sound, (*refused, *flawed), done=len(rows))
 
 
-@dataclass(slots=True, eq=False)
-class _Rows:
-    """Python rows, sorted into those that can become Arrow and those that are refused."""
-
-    lines: list[int]
-    columns: dict[str, list[object]]
-    payloads: dict[str, list[object]]
-    refused: list[Refusal]
-
-    @classmethod
-    def read(cls, rows: list[tuple[int, object]], now: dt.datetime) -> _Rows:
-        """Take rows apart into columns; what is no event is refused."""
-        names = [name for name in ENVELOPE if name not in _PAYLOADS]
-        found = cls([], {name: [] for name in names}, {name: [] for name in _PAYLOADS}, [])
-        for line, row in rows:
-            try:
-                envelope = _envelope(row, now)
-                payload = {name: _payload(envelope.get(name), name) for name in _PAYLOADS}
-            except (TypeError, ValueError) as error:
-                found.refused.append(Refusal("row", line, str(error), repr(row)[:100_000]))
-                continue
-            found.lines.append(line)
-            for name in names:
-                found.columns[name].append(envelope.get(name))
+def _read(rows: Iterable[tuple[int, object]], now: dt.datetime) -> tuple[list[_Row], list[Refusal]]:
+    """Make an envelope of every row, its payloads as JSON text where JSON bends nothing."""
+    found: list[_Row] = []
+    refused: list[Refusal] = []
+    for line, row in rows:
+        try:
+            envelope = _envelope(row, now)
             for name in _PAYLOADS:
-                found.payloads[name].append(payload[name])
-        return found
+                if envelope.get(name) is not None:
+                    envelope[name] = _payload(envelope[name], name)
+        except (TypeError, ValueError) as error:
+            refused.append(Refusal("row", line, str(error), repr(row)[:_LONGEST_RAW]))
+        else:
+            found.append((line, envelope))
+    return found, refused
 
-    def batch(self, cursor: duckdb.DuckDBPyConnection, *, done: int) -> Batch:
-        """Make the batch; payloads that JSON would bend become exact VARIANT."""
-        self._refuse_flawed(cursor)
-        columns = {name: _texts(name, values) for name, values in self.columns.items()}
-        payloads = {name: _groups(values) for name, values in self.payloads.items()}
-        used = {name: values for name, values in columns.items() if values.null_count < len(values)}
-        rows = pa.table(used)
-        return Batch(rows, "row", pa.array(self.lines, pa.int64()), 1, tuple(self.refused), payloads, done)
 
-    def _refuse_flawed(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        flawed: dict[int, str] = {}
-        for values in self.payloads.values():
-            flawed |= flawed_rows(cursor, pa.array([v if isinstance(v, str) else None for v in values], pa.string()))
-        for row in sorted(flawed, reverse=True):
-            raw = {name: str(v[row]) for name, v in (self.columns | self.payloads).items() if v[row] is not None}
-            self.refused.append(Refusal("row", self.lines[row], flawed[row], json.dumps(raw)))
-            del self.lines[row]
-            for held in (*self.columns.values(), *self.payloads.values()):
-                del held[row]
+def _sound(rows: list[_Row], cursor: duckdb.DuckDBPyConnection) -> tuple[list[_Row], list[Refusal]]:
+    """Part the rows whose payloads can be stored from those whose cannot."""
+    flawed: dict[int, str] = {}
+    for name in _PAYLOADS:
+        texts = [value if isinstance(value := row.get(name), str) else None for _, row in rows]
+        flawed |= flawed_rows(cursor, pa.array(texts, pa.string()))
+    if not flawed:
+        return rows, []
+    refused = [
+        Refusal("row", rows[row][0], reason, json.dumps(rows[row][1], default=str)) for row, reason in flawed.items()
+    ]
+    return [row for number, row in enumerate(rows) if number not in flawed], refused
+
+
+def _batch(rows: list[_Row], refused: tuple[Refusal, ...], *, done: int) -> Batch:
+    """Make the batch; payloads that JSON would bend become exact VARIANT."""
+    lines = pa.array([line for line, _ in rows], pa.int64())
+    names = {name for _, row in rows for name in row}
+    columns = {name: [row.get(name) for _, row in rows] for name in ENVELOPE if name in names or name in REQUIRED}
+    payloads = {name: _groups(columns.pop(name)) for name in _PAYLOADS if name in columns}
+    table = pa.table({name: _column(name, values) for name, values in columns.items()})
+    return Batch(table, "row", lines, 1, refused, payloads, done)
 
 
 def _groups(values: list[object]) -> Groups:
+    """Sort the payloads of rows by what they are made of."""
     texts = [row for row, value in enumerate(values) if isinstance(value, str)]
     exact = [row for row, value in enumerate(values) if isinstance(value, Mapping)]
     plain = (pa.array(texts, pa.int64()), pa.array([values[row] for row in texts], pa.string()))
@@ -185,9 +188,14 @@ def _envelope(row: object, now: dt.datetime) -> dict[str, object]:
     if not isinstance(row, Mapping):
         raise TypeError(f"{type(row).__name__} is no event; give a dict or an ea.Event")
     extra = {str(name): value for name, value in row.items() if name not in ENVELOPE}
+    if not extra:
+        return {str(name): value for name, value in row.items()}
+    found = {name: value for name, value in row.items() if name in ENVELOPE}
     if "data" not in row:
-        return {**row, "data": extra}
-    return {**row, "metadata": {**extra, **(row.get("metadata") or {})}} if extra else dict(row)
+        return {**found, "data": extra}
+    if isinstance(row.get("metadata"), str):
+        raise TypeError(f"metadata is text, so {next(iter(extra))!r} cannot join it; give a dict")
+    return {**found, "metadata": {**extra, **(row.get("metadata") or {})}}
 
 
 def _payload(value: object, name: str) -> object:
@@ -202,13 +210,20 @@ def _payload(value: object, name: str) -> object:
         return value
 
 
-def _texts(name: str, values: list[object]) -> pa.Array:
-    make = _instant_text if name in _TIMES else _text
-    return pa.array([None if value is None else make(value) for value in values], pa.string())
+def _column(name: str, values: list[object]) -> pa.Array:
+    """Make a column of the envelope: instants where all are ``datetime``, else text, for the store to read."""
+    if name in _TIMES:
+        if all(type(value) is dt.datetime for value in values):
+            return pa.array(values, pa.timestamp("us", tz="UTC"))
+        return pa.array([None if value is None else _instant_text(value) for value in values], pa.string())
+    try:
+        return pa.array(values, pa.string())
+    except pa.ArrowTypeError:
+        return pa.array([None if value is None else _text(value) for value in values], pa.string())
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value)
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _instant_text(value: object) -> str:

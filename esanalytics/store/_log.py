@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -14,7 +14,6 @@ from esanalytics._instants import Instant, instant, iso
 from esanalytics.engines import DuckDB, Plan, Result
 from esanalytics.errors import EngineError, UnsupportedError
 from esanalytics.store._commits import Head
-
 from esanalytics.store._fields import Path, Types, field_names, field_types
 from esanalytics.store._staging import Defaults
 from esanalytics.store._view import Base, Relation, Selection, relation
@@ -53,15 +52,15 @@ class Log:
 
     _reader: Reader
     _base: Base
-    _selection: Selection = Selection()
+    _selection: Selection = field(default_factory=Selection)
 
     def where(
         self,
         condition: str | None = None,
         *,
         service: Names = None,
-        type: Names = None,
-        stream: Names = None,  # noqa: A002  the envelope's own word
+        type: Names = None,  # noqa: A002  the envelope's own word
+        stream: Names = None,
     ) -> Log:
         """Show only some events.
 
@@ -126,7 +125,8 @@ class Log:
             InvalidEventError: one of them could not be stored.
         """
         defaults = Defaults(service=service, stream=stream)
-        extra = write_extra(events, self._reader.engine, self._base.position, defaults)
+        given = events.events() if isinstance(events, Log) else events
+        extra = write_extra(given, self._reader.engine, self._base.position, defaults)
         return replace(self, _base=replace(self._base, extra=(*self._base.extra, *extra)))
 
     def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
@@ -142,7 +142,7 @@ class Log:
             UnsupportedError: it is something else than one SELECT.
 
         Example:
-            >>> log.sql("select type, count(*) as n from events where service = ? group by type", ["orders"])  # doctest: +SKIP
+            >>> log.sql("select count(*) as n from events where service = ?", ["orders"])  # doctest: +SKIP
         """
         text = _one_select(query, self._reader.engine)
         return Result(self._reader.engine, lambda: _as_view(view(self), text, parameters))
@@ -171,10 +171,11 @@ class Log:
         )
 
     def types(self) -> Result:
-        """Return one row per service and type: how many events, in how many streams, first and last ``effective_at``."""
+        """Return one row per service and type: how many events and streams, first and last ``effective_at``."""
         return self.sql(
-            "SELECT service, type, count(*) AS events, count(DISTINCT stream_id) AS streams, min(effective_at) AS first, "
-            "max(effective_at) AS last FROM events GROUP BY service, type ORDER BY service, type"
+            "SELECT service, type, count(*) AS events, count(DISTINCT stream_id) AS streams, "
+            "min(effective_at) AS first, max(effective_at) AS last "
+            "FROM events GROUP BY service, type ORDER BY service, type"
         )
 
     def __repr__(self) -> str:
@@ -188,7 +189,7 @@ class Log:
         parts += [f"with {extra.file.rows} events" for extra in self._base.extra]
         return f"Log(up to position {self._base.position}{''.join(', ' + part for part in parts)})"
 
-    def _select(self, **changes: Any) -> Log:
+    def _select(self, **changes: Any) -> Log:  # noqa: ANN401  the fields of a selection
         return replace(self, _selection=replace(self._selection, **changes))
 
 

@@ -62,8 +62,8 @@ class Inexact(TypeError):  # noqa: N818  a signal inside this package, never see
     """JSON has no type for a value of this payload."""
 
 
-class _Flaw(ValueError):
-    pass
+class _FlawError(ValueError):
+    """What is wrong with a text, on its way out of the JSON reader."""
 
 
 def to_json(payload: Mapping[str, Any]) -> str:
@@ -73,14 +73,14 @@ def to_json(payload: Mapping[str, Any]) -> str:
         Inexact: JSON would bend one of its values (``Decimal``, ``datetime``, ``date``, ``bytes``).
         TypeError: a value is of a type that no payload can hold.
     """
-    return json.dumps(payload, default=_default, ensure_ascii=True, check_circular=False)
+    return _ENCODER.encode(payload)
 
 
 def json_flaw(text: str) -> str | None:
     """Say what is wrong with a JSON text, exactly; None where nothing is."""
     try:
         json.loads(text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_float)
-    except _Flaw as error:
+    except _FlawError as error:
         return str(error)
     except RecursionError:
         return "the payload is nested too deep to be checked"
@@ -185,21 +185,24 @@ def _exact(value: object) -> object:
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if "" in found:
-        raise _Flaw("an empty key in the payload")
+        raise _FlawError("an empty key in the payload")
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise _Flaw(f"duplicate key {next(n for n in names if names.count(n) > 1)!r} in the payload")
+        raise _FlawError(f"duplicate key {next(n for n in names if names.count(n) > 1)!r} in the payload")
     return found
 
 
 def _integer(text: str) -> int:
     if len(text) > 20 or int(text) not in _INT64:  # noqa: PLR2004  longer than any 64-bit integer
-        raise _Flaw(f"the integer {text[:40]} does not fit 64 bits; send it as text or as a decimal")
+        raise _FlawError(f"the integer {text[:40]} does not fit 64 bits; send it as text or as a decimal")
     return int(text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise _Flaw(f"the number {text[:40]} does not fit a double; send it as text")
+        raise _FlawError(f"the number {text[:40]} does not fit a double; send it as text")
     return value
+
+
+_ENCODER = json.JSONEncoder(default=_default, check_circular=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -58,17 +58,11 @@ _RULES = (
         "coalesce(schema_version, 0) < 1 AND raw_schema_version IS NOT NULL",
         "'schema_version is no number from 1'",
     ),
-    *(
-        rule
-        for name in TEXT_COLUMNS
-        for rule in (
-            (f"strlen({name}) > {_LONGEST_NAME}", f"'{name} is longer than {_LONGEST_NAME} bytes'"),
-            (f"contains({name}, chr(0))", f"'{name} holds a NUL character'"),
-        )
-    ),
 )
-_FLAW = f"CASE {' '.join(f'WHEN {test} THEN {reason}' for test, reason in _RULES)} END"
-_FLAWED = "SELECT row - $first, line, flaw, data::JSON::VARCHAR FROM staged WHERE row >= $first AND flaw IS NOT NULL ORDER BY row"
+_FLAWED = """
+SELECT row - $first, line, flaw, data::JSON::VARCHAR FROM staged WHERE row >= $first AND flaw IS NOT NULL ORDER BY row
+"""
+_DATE = "'^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +162,10 @@ def _normal(cursor: duckdb.DuckDBPyConnection, batch: Batch, frame: _Frame) -> p
         if name in frame.columns:
             _place_payload(cursor, frame, name)
     frame.add(pa.field("line", pa.int64()), _lines(batch))
-    rows = range(batch.rows.num_rows)
-    frame.add(pa.field("nr", pa.int64()), pa.array(rows, pa.int64()))
-    frame.add(pa.field("known", pa.string()), pa.array([frame.flaws.get(row) for row in rows], pa.string()))
+    rows = batch.rows.num_rows
+    frame.add(pa.field("nr", pa.int64()), pa.array(np.arange(rows)))
+    flaws = [frame.flaws.get(row) for row in range(rows)] if frame.flaws else pa.nulls(rows, pa.string())
+    frame.add(pa.field("known", pa.string()), pa.array(flaws, pa.string()))
     schema = pa.schema([column.with_name(name) for name, (column, _) in frame.columns.items()])
     return pa.table([values for _, values in frame.columns.values()], schema=schema)
 
@@ -260,7 +255,7 @@ def _microseconds(name: str, values: pa.ChunkedArray, frame: _Frame) -> pa.Chunk
 def _lines(batch: Batch) -> pa.Array:
     if batch.lines is not None:
         return batch.lines
-    return pa.array(range(batch.first_line, batch.first_line + batch.rows.num_rows), pa.int64())
+    return pa.array(np.arange(batch.first_line, batch.first_line + batch.rows.num_rows))
 
 
 def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
@@ -268,8 +263,19 @@ def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
     columns = [f"{_value(schema, groups, name)} AS {name}" for name in ENVELOPE]
     columns += [f"{_raw_text(schema, name)} AS raw_{name}" for name in _PARSED]
     joins = " ".join(f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups)
-    inner = f"SELECT nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)} FROM {_source(schema)} {joins}"
-    return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {_FLAW} AS flaw FROM ({inner})"
+    given = f"nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)}"
+    flaw = _flaw([name for name in TEXT_COLUMNS if name in schema.names or name in _DEFAULTS])
+    inner = f"SELECT {given} FROM {_source(schema)} {joins}"
+    return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {flaw} AS flaw FROM ({inner})"
+
+
+def _flaw(texts: Iterable[str]) -> str:
+    """Say what is wrong with a row; NULL where nothing is."""
+    rules = [*_RULES]
+    for name in texts:
+        rules.append((f"strlen({name}) > {_LONGEST_NAME}", f"'{name} is longer than {_LONGEST_NAME} bytes'"))
+        rules.append((f"contains({name}, chr(0))", f"'{name} holds a NUL character'"))
+    return f"CASE {' '.join(f'WHEN {test} THEN {reason}' for test, reason in rules)} END"
 
 
 def _source(schema: pa.Schema) -> str:
@@ -301,7 +307,7 @@ def _payload(schema: pa.Schema, groups: Mapping[str, Groups], name: str) -> str:
 
 def _time(schema: pa.Schema, name: str) -> str:
     if _is_text(schema, name):
-        return f"CASE WHEN regexp_matches({name}, '^\\s*[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN TRY_CAST({name} AS TIMESTAMPTZ) END"
+        return f"CASE WHEN regexp_matches({name}, {_DATE}) THEN TRY_CAST({name} AS TIMESTAMPTZ) END"
     type_ = schema.field(name).type
     if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
         return f"TRY_CAST({name} AS TIMESTAMPTZ)"

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from esanalytics.engines import DuckDB
 from esanalytics.errors import InvalidEventError, StoreExistsError, StoreNotFoundError, UnsupportedError
@@ -64,7 +65,7 @@ class Store:
     Example:
         >>> import esanalytics as ea
         >>> with ea.Store.create("shop") as store:  # doctest: +SKIP
-        ...     store.append([{"stream_id": "order-1", "type": "OrderPlaced", "occurred_at": "2026-03-03", "total": 12}])
+        ...     store.append([{"stream_id": "order-1", "type": "Placed", "occurred_at": "2026-03-03", "total": 12}])
     """
 
     path: Path
@@ -178,7 +179,9 @@ class Store:
             raise UnsupportedError(f"on_invalid={on_invalid!r}", "choose 'raise' or 'quarantine'")
         terms = Terms(Defaults(service, stream), expected_version, on_invalid, progress)
         quarantine = Quarantine(self.path / _QUARANTINE)
-        commit = Appender(self.path, self._log, self.engine, self._writer(), quarantine, terms).append(events)
+        commit = Appender(self.path, self._log, self.engine, self._writer(), quarantine, terms).append(
+            events.events() if isinstance(events, Log) else events
+        )
         if self.auto_compact and commit.appended:
             with explained(self.path):
                 self._compactor().tidy()
@@ -226,7 +229,7 @@ class Store:
         """Let go of the engine's memory; the store may be used again."""
         self.engine.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

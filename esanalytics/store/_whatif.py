@@ -1,4 +1,4 @@
-"""What-if events: data files that no commit names, in the system's temporary folder, gone with the last view of them."""
+"""What-if events: data files that no commit names, in a temporary folder, gone with the last view of them."""
 
 from __future__ import annotations
 
@@ -67,5 +67,6 @@ def _rows(position: int) -> str:
     unknown, late = int(Disorder.LATE | Disorder.CLOCK), int(Disorder.LATE)
     return (
         f"(SELECT {', '.join(own)}, coalesce(position, {position + 1} + row) AS position, "
-        f"coalesce(recorded_at, occurred_at) AS recorded_at, if(version IS NULL, {late}, {unknown}) AS disorder FROM fresh)"
+        f"coalesce(recorded_at, occurred_at) AS recorded_at, if(version IS NULL, {late}, {unknown}) AS disorder "
+        "FROM fresh)"
     )

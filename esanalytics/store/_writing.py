@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
 from esanalytics.events import storage_types
 from esanalytics.store._files import DataFile, Period, new_path, period
 
@@ -16,8 +17,9 @@ __all__ = ["Writer"]
 
 _COLUMNS = ", ".join(storage_types())
 _GROUPS = """
-SELECT service, date_trunc('{partition}', occurred_at) AS start, count(*), count(version), max(disorder), min(position),
-    max(position), min(occurred_at), max(occurred_at), min(recorded_at), max(recorded_at), min(stream_id), max(stream_id)
+SELECT service, date_trunc('{partition}', occurred_at) AS start, count(*), count(version), max(disorder),
+    min(position), max(position), min(occurred_at), max(occurred_at), min(recorded_at), max(recorded_at),
+    min(stream_id), max(stream_id)
 FROM {source} GROUP BY service, start ORDER BY service, start
 """
 _COPY = f"""
@@ -68,9 +70,7 @@ class Writer:
         for path in paths:
             (self.root / path).unlink(missing_ok=True)
 
-    def _copy(
-        self, cursor: duckdb.DuckDBPyConnection, source: str, target: Path, group: Sequence[Any] | None
-    ) -> int:
+    def _copy(self, cursor: duckdb.DuckDBPyConnection, source: str, target: Path, group: Sequence[Any] | None) -> int:
         where = "" if group is None else _OF_GROUP.format(partition=self.partition)
         named = None if group is None else {"service": group[0], "start": group[1]}
         quoted = str(target).replace("'", "''")

@@ -70,13 +70,9 @@ def test_the_smallest_logs_place_every_order(orders):
     assert types.count("OrderPlaced") >= orders
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"orders": 0}, {"days": 0}, {"seed": -1}, {"batch": 0}, {"since": "spring"}]
-)
+@pytest.mark.parametrize("wrong", [{"orders": 0}, {"days": 0}, {"seed": -1}, {"batch": 0}, {"since": "spring"}])
 def test_numbers_out_of_range_are_refused_at_the_call(wrong):
-    with pytest.raises(
-        ValueError, match=next(iter({"since": "not an instant"}.get(key, key) for key in wrong))
-    ):
+    with pytest.raises(ValueError, match=next(iter({"since": "not an instant"}.get(key, key) for key in wrong))):
         generate(**wrong)
 
 
@@ -126,9 +122,7 @@ def test_every_cause_is_in_the_log(ask):
 
 
 def test_no_effect_comes_before_its_cause_by_more_than_the_clocks_are_wrong(ask):
-    [(least,)] = ask(
-        "select min(e.occurred - c.occurred) from events e join events c on e.causation_id = c.event_id"
-    )
+    [(least,)] = ask("select min(e.occurred - c.occurred) from events e join events c on e.causation_id = c.event_id")
     assert -CLOCK_ERRORS <= least < 0
 
 

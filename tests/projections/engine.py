@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.projections import column_names, compile_fold, key_columns, paths
+from esanalytics.projections._cast import cast
 
 COLUMNS = {
     "position": "BIGINT",
@@ -51,9 +52,7 @@ def connect():
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET threads = 1")
-    con.execute(
-        f"CREATE TABLE log ({', '.join(f'{name} {type_}' for name, type_ in COLUMNS.items())}, data VARIANT)"
-    )
+    con.execute(f"CREATE TABLE log ({', '.join(f'{name} {type_}' for name, type_ in COLUMNS.items())}, data VARIANT)")
     return con
 
 
@@ -116,14 +115,14 @@ def plain(value):
         return [plain(item) for item in value]
     if isinstance(value, Decimal):
         return float(value)
-    return str(value) if isinstance(value, dt.date) else value
+    return cast(value, "VARCHAR") if isinstance(value, dt.date) else value
 
 
 def variant(value):
+    if isinstance(value, dict) and len({key.lower() for key in value}) < len(value):
+        return f"'{json.dumps(value)}'::JSON::VARIANT"  # a struct cannot tell a from A
     if isinstance(value, dict) and value:
-        return (
-            "{" + ", ".join(f"{_plain(key)}: {variant(item)}" for key, item in value.items()) + "}::VARIANT"
-        )
+        return "{" + ", ".join(f"{_plain(key)}: {variant(item)}" for key, item in value.items()) + "}::VARIANT"
     if isinstance(value, list) and value:
         return "[" + ", ".join(variant(item) for item in value) + "]::VARIANT"
     if isinstance(value, dict | list):

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from esanalytics.events import by_time
+from esanalytics.projections import Projection, field
 from esanalytics.projections._cast import cast
 
 TYPES = [
@@ -16,7 +18,8 @@ TYPES = [
 ]  # fmt: skip
 NUMERIC_TEXT = st.from_regex(r"\A[ \t]?[+-]?(0|[1-9][0-9]{0,5})?(\.[0-9]{0,4})?(e[+-]?[0-9])?[ \n]?\Z")
 INSTANT_TEXT = st.from_regex(
-    r"\A[12][0-9]{3}-[01]?[0-9]-[0-3]?[0-9]([ T][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]0[0-9](:?30)?)?)?\Z"
+    r"\A[12][0-9]{3}-[01]?[0-9]-[0-3]?[0-9]"
+    r"([ T][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]0[0-9](:?30)?)?)?\Z"
 )
 VALUES = (
     st.booleans()
@@ -86,9 +89,6 @@ def test_known_casts(con, value, type_, wanted):
 
 @pytest.mark.parametrize("digits", ["0.3", "-0.05", "0.00", "1.50"])
 def test_the_text_of_a_decimal_does_not_depend_on_how_wide_it_is_stored(con, digits):
-    from esanalytics.events import by_time
-    from esanalytics.projections import Projection, field
-
     projection = Projection("p", "stream_id", {"A": {"x": field("n", "VARCHAR")}})
     for other in ({}, {"n": True}):
         engine.load(con, engine.stream(("A", other), ("A", {"n": Decimal(digits)})))

@@ -1,0 +1,170 @@
+"""The demo as a whole: what it shows, what it writes, and what it leaves alone."""
+
+import re
+import shlex
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import esanalytics as ea
+from esanalytics.demo import _run, orders, run, truth
+from esanalytics.demo._figures import figures
+from esanalytics.errors import StoreExistsError
+
+EXPECTED = truth(orders=320)
+SCRIPT = Path(sys.executable).with_name("esanalytics")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder of a run that was made twice, and the text of both."""
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    texts = []
+    for _ in range(2):
+        lines = []
+        run(folder, echo=lines.append)
+        texts.append("\n".join(lines))
+    return folder, *texts
+
+
+@pytest.fixture(scope="module")
+def store(demo):
+    with ea.Store.open(demo[0] / "shop") as store:
+        yield store
+
+
+def test_it_shows_the_counts_of_the_sample(demo):
+    text = demo[1]
+    assert f"{EXPECTED.events:,} events; {EXPECTED.redelivered} records are re-deliveries" in text
+    assert f"0 events; {EXPECTED.events + EXPECTED.redelivered:,} records are skipped: nothing has changed" in text
+    assert f"{EXPECTED.late} events were recorded an hour or more after they happened" in text
+    assert f"{len(EXPECTED.bad_orders)} orders were refunded twice" in text
+
+
+def test_it_shows_how_many_events_each_type_has(demo):
+    counts = [f"{n:,} {name}" for types in EXPECTED.types.values() for name, n in types.items()]
+    assert [count for count in counts if count not in demo[1]] == []
+
+
+def test_the_table_of_statuses_is_the_state_at_its_instant(demo, store):
+    at = re.search(r"The orders as they were on (\S+)", demo[1])[1]
+    for known_at, place in ((None, 0), (at, 4)):
+        rows = list(ea.state_at(store, orders, at, known_at=known_at))
+        line = next(line.split()[1:] for line in demo[1].splitlines() if line.split()[:1] == ["all"])
+        assert line[place] == f"{len(rows):,}"
+        paid = {0: 2, 4: 5}[place]
+        assert line[paid] == f"{sum(row['paid'] for row in rows):,}"
+    assert line[2] != line[5]
+
+
+def test_the_order_it_compares_is_one_of_the_bad_ones(demo):
+    assert re.search(r"(order-\d+) as it was on", demo[1])[1] in EXPECTED.bad_orders
+    assert re.search(r"balance +([\d.]+) +-\1 +\*", demo[1])
+
+
+def test_no_line_is_longer_than_a_hundred_columns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = []
+    assert run(echo=lines.append) == Path("demo-output")
+    assert max(map(len, "\n".join(lines).splitlines())) <= 100
+
+
+def test_the_chart_is_a_png_of_a_size_to_look_at(demo):
+    head = (demo[0] / "orders.png").read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", head[16:])
+    assert 1000 <= width <= 2000
+    assert 600 <= height <= 1500
+
+
+def test_the_figures_of_the_chart_are_the_state_at_the_end_of_the_days(store):
+    found = figures(store.log)
+    assert len(found.days) == 90
+    for place in (0, 26, 54, 89):
+        rows = list(ea.state_at(store, orders, found.days[place]))
+        drawn = {name: counts[place] for name, counts in found.statuses.items()}
+        assert drawn == {name: sum(row["status"] == name for row in rows) for name in drawn}
+    assert sum(found.paid) == EXPECTED.paid
+    assert sum(found.refunded) == EXPECTED.refunded + EXPECTED.refunded_again
+
+
+def test_the_parquet_file_is_the_state_at_the_end(demo, store):
+    written = pq.read_table(demo[0] / "orders.parquet").sort_by("order_id")
+    answer = ea.state_at(store, orders).arrow().sort_by("order_id")
+    assert written.equals(answer)
+    assert written.num_rows == 320
+
+
+def test_a_second_run_says_and_makes_the_same(demo):
+    seconds = re.compile(r"took [\d.]+ s")
+    assert seconds.sub("", demo[1]) == seconds.sub("", demo[2])
+
+
+def test_a_second_run_touches_nothing_of_others_in_the_folder(tmp_path):
+    run(tmp_path, echo=len)
+    note, inside = tmp_path / "note.txt", tmp_path / "shop" / "note.txt"
+    note.write_text("mine")
+    inside.write_text("made by nobody")
+    run(tmp_path, echo=len)
+    assert note.read_text() == "mine"
+    assert not inside.exists()
+
+
+@pytest.mark.parametrize("what", ["a file", "a folder with something in it"])
+def test_what_the_demo_did_not_make_is_refused_and_left_alone(tmp_path, what):
+    place = tmp_path / "place"
+    other = place if what == "a file" else place / "shop" / "orders.parquet"
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_text("mine")
+    with pytest.raises(StoreExistsError, match="not made by the demo"):
+        run(place, echo=len)
+    assert other.read_text() == "mine"
+    assert len(list(tmp_path.rglob("*"))) == (1 if what == "a file" else 3)
+
+
+def test_without_the_working_copy_it_makes_the_same_sample(demo, tmp_path, monkeypatch):
+    made_of = _run._DATA
+    monkeypatch.setattr(_run, "_DATA", tmp_path / "absent")
+    run(tmp_path / "out", echo=len)
+    for file in (tmp_path / "out" / "sample").iterdir():
+        assert file.read_bytes() == (made_of / file.name).read_bytes()
+    with ea.Store.open(tmp_path / "out" / "shop") as store, ea.Store.open(demo[0] / "shop") as same:
+        query = "select * exclude (recorded_at, data, metadata), data::json d, metadata::json m from events order by position"
+        assert store.log.sql(query).arrow() == same.log.sql(query).arrow()
+
+
+def test_importing_the_demo_does_not_load_matplotlib():
+    code = "import sys, esanalytics.demo; print('matplotlib' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "False"
+
+
+def test_importing_the_package_does_not_load_the_demo():
+    code = "import sys, esanalytics; print('esanalytics.demo' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "False"
+
+
+def test_each_command_it_prints_runs(demo):
+    text = re.sub(r" \\\n +", " ", demo[1])
+    commands = [line.strip() for line in text.splitlines() if line.startswith("   esanalytics ")]
+    assert len(commands) >= 5
+    for command in commands:
+        words = shlex.split(command)
+        found = subprocess.run([SCRIPT, *words[1:]], check=False, capture_output=True, text=True)
+        assert found.returncode == 0, f"{command}\n{found.stderr}"
+        written = words[-1] if "-o" in words else None
+        assert Path(written).stat().st_size if written else found.stdout.strip()
+
+
+def test_the_command_about_the_bug_names_the_bad_release(demo):
+    text = re.sub(r" \\\n +", " ", demo[1])
+    command = next(line for line in text.splitlines() if "metadata.release" in line)
+    found = subprocess.run([SCRIPT, *shlex.split(command)[1:]], check=True, capture_output=True, text=True)
+    line = next(line for line in found.stdout.splitlines() if EXPECTED.bad_release in line)
+    assert re.search(rf"\b{len(EXPECTED.bad_orders)}\b", line.replace(EXPECTED.bad_release, ""))
