@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # their import takes a while, and an answer may never be aske
 __all__ = ["Plan", "Result"]
 
 PREVIEW_ROWS = 10
+_OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
 _BATCH_ROWS = 100_000
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -51,8 +53,8 @@ class Result:
     """The answer to a question, computed when it is converted or looked at.
 
     Each conversion runs the query on a cursor of its own: a result survives the next query on the same
-    store, and may be read many times. VARIANT columns come as Python objects in ``df()`` and in iteration
-    (``Decimal`` stays ``Decimal``), and as JSON text in Arrow and polars.
+    store, and may be read many times. VARIANT columns come as Python objects in ``df()`` and in iteration, and as
+    JSON text in Arrow and polars. DECIMAL is exact everywhere but in ``df()``, where pandas has no such type.
 
     Raises:
         EngineError: on any conversion, when the query fails.
@@ -74,8 +76,9 @@ class Result:
         return tuple(self._types())
 
     def df(self) -> pd.DataFrame:
-        """Return a pandas DataFrame; instants are ``datetime64[us, UTC]``, payloads Python objects."""
-        with self._run() as (cursor, plan):
+        """Return a pandas DataFrame: instants as ``datetime64[us, UTC]``, payloads as objects, DECIMAL as float."""
+        with self._run() as (cursor, plan), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # DuckDB drops columns in place, pandas 3.1 minds
             frame: pd.DataFrame = cursor.execute(plan.query, plan.parameters).df()
             return frame
 
@@ -213,15 +216,10 @@ def _short(value: Any, length: int = 120) -> str:  # noqa: ANN401  any value of 
 
 
 def _explained(error: duckdb.Error, plan: Plan) -> EngineError | CorruptFileError:
-    damaged = _damaged_file(str(error), plan.files)
-    if damaged is not None:
-        return damaged
+    missing = next((path for path in plan.files if not Path(path).exists()), None)
+    if missing is not None:
+        return CorruptFileError(missing, "is missing")
+    named = next((path for path in plan.files if path in str(error)), None)
+    if named is not None and isinstance(error, _OF_FILES):
+        return CorruptFileError(named, f"cannot be read ({str(error).splitlines()[0]})")
     return EngineError(str(error), plan.query)
-
-
-def _damaged_file(message: str, files: tuple[str, ...]) -> CorruptFileError | None:
-    for path in files:
-        if not Path(path).exists():
-            return CorruptFileError(path, "is missing")
-    named = next((path for path in files if path in message), None)
-    return CorruptFileError(named, f"cannot be read ({message.splitlines()[0]})") if named else None

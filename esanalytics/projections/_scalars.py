@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.projections._typed import Typed
-from esanalytics.projections._types import is_integer, with_zero
+from esanalytics.projections._types import is_integer, is_same_through, with_zero
 
 __all__ = ["constant", "exists", "scalar"]
 
@@ -47,7 +47,8 @@ def _field(value: Typed) -> exp.Expr:
         return found
     if value.type == "VARCHAR" and has_decimals:
         return _text(found, stored)
-    inner = sql.try_cast(found, stored) if stored not in {None, value.type} else found
+    through = stored not in {None, value.type} and is_same_through(stored, value.type)
+    inner = sql.try_cast(found, stored) if through else found
     return sql.try_cast(inner, value.type)
 
 

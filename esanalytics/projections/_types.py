@@ -19,6 +19,7 @@ __all__ = [
     "held_types",
     "is_integer",
     "is_numeric",
+    "is_same_through",
     "stored_type",
     "type_of",
     "unify",
@@ -99,6 +100,15 @@ def stored_type(types: Iterable[str]) -> str | None:
     """Give the type in which all the values are stored; None where they differ, nest or are unknown."""
     found = {_normal(name) for name in types} - {UNKNOWN}
     return found.pop() if len(found) == 1 and found != {"VARIANT"} else None
+
+
+def is_same_through(stored: str, type_: str) -> bool:
+    """Tell whether casting a VARIANT through the type it is stored in gives what casting it directly gives.
+
+    Not so for text: ``'1.5'`` as BIGINT is NULL out of a VARIANT and 2 out of a VARCHAR, ``'y'`` as BOOLEAN is NULL
+    and true, and there are others for DOUBLE and DATE. The direct cast is the meaning.
+    """
+    return stored != "VARCHAR" or decimal_of(type_) is not None or type_ in {"VARCHAR", "TIMESTAMP", "TIMESTAMPTZ"}
 
 
 def common(types: Iterable[str]) -> str:

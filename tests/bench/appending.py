@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-from measuring import Outcome, Timer, compare, of, shown, timer
+from measuring import RATIO, Outcome, Timer, compare, of, shown, timer
 from setting import Setting
 from workload import COPY, ENVELOPE, PAYLOAD
 
@@ -51,7 +51,7 @@ def growth(setting: Setting, kind: str) -> Outcome:
     """Append one event at the end of many commits, and after the first hundred."""
     found = setting.commits
     late, early = found.late[kind], found.early[kind]
-    return of([late / early], "×", f"{shown(late * 1e3, 'ms')} / {shown(early * 1e3, 'ms')}")
+    return of([late / early], RATIO, f"{shown(late * 1e3, 'ms')} / {shown(early * 1e3, 'ms')}")
 
 
 def quarantine(setting: Setting) -> Outcome:

@@ -6,7 +6,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from measuring import Outcome, of, shown
+from measuring import RATIO, Outcome, of, shown
 from setting import Setting
 
 _HEAVY = ("pandas", "matplotlib", "ipywidgets")
@@ -48,7 +48,7 @@ def disk(setting: Setting) -> Outcome:
     other = _gzipped(path) / sample
     note = f"{shown(each, 'B')} / {shown(other, 'B')} per event, JSON lines {shown(path.stat().st_size / sample, 'B')}"
     path.unlink()
-    return of([each / other], "×", note)
+    return of([each / other], RATIO, note)
 
 
 def _gzipped(path: Path) -> int:

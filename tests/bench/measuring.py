@@ -12,6 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+RATIO = "\N{MULTIPLICATION SIGN}"
+"""The unit of a ratio."""
+
 Timer = Callable[[], float]
 """Does one run and gives the seconds of the part that counts."""
 
@@ -44,7 +47,7 @@ class Outcome:
     def __str__(self) -> str:
         spread = ""
         if self.least != self.greatest:
-            spread = f" ({shown(self.least, '')}–{shown(self.greatest, '')})"
+            spread = f" ({shown(self.least, '')}\N{EN DASH}{shown(self.greatest, '')})"
         return f"{shown(self.value, self.unit)}{spread}"
 
 
@@ -76,7 +79,7 @@ def compare(ours: Timer, theirs: Timer, repeat: int) -> Outcome:
     pairs = [(ours(), theirs()) for _ in range(repeat)]
     mine, other = (median(seconds) for seconds in zip(*pairs, strict=True))
     note = f"{shown(mine * 1e3, 'ms')} / {shown(other * 1e3, 'ms')}"
-    return of([a / b for a, b in pairs], "×", note)
+    return of([a / b for a, b in pairs], RATIO, note)
 
 
 def fresh(*arguments: object) -> dict[str, Any]:
@@ -92,9 +95,9 @@ def fresh(*arguments: object) -> dict[str, Any]:
 @contextmanager
 def said(what: str) -> Iterator[None]:
     """Say on stderr what is going on, and how long it took."""
-    print(f"… {what}", end="", file=sys.stderr, flush=True)
+    print(f"{what} …", file=sys.stderr, flush=True)
     began = time.perf_counter()
     try:
         yield
     finally:
-        print(f"\r✓ {what}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+        print(f"{what}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)

@@ -10,9 +10,11 @@ import textwrap
 from collections import defaultdict
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import esanalytics
+from esanalytics.engines import DuckDB
 from esanalytics.store import Store
 
 ROOT = Path(esanalytics.__file__).resolve().parents[1]
@@ -33,6 +35,9 @@ KEPT = (
     "data",
     "metadata",
 )
+
+ENGINE = DuckDB()
+EXAMPLES = float(os.environ.get("STORE_EXAMPLES", "1"))
 
 _folders = itertools.count()
 
@@ -56,8 +61,14 @@ payloads = st.dictionaries(
 instants = st.integers(0, 40).map(lambda n: START + dt.timedelta(hours=n % 8 if n < 24 else n * 24))
 
 
+def law(examples):
+    """Settings of a law that writes stores; ``STORE_EXAMPLES=10`` looks ten times as far."""
+    count = max(1, round(examples * EXAMPLES))
+    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+
+
 def new_store(tmp_path, **options):
-    return Store.create(tmp_path / f"store-{next(_folders)}", **options)
+    return Store.create(tmp_path / f"store-{next(_folders)}", **{"engine": ENGINE, **options})
 
 
 def event(number=1, **given):

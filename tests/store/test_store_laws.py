@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from material import (
     NOW,
@@ -15,6 +15,7 @@ from material import (
     batches,
     event,
     in_position_order,
+    law,
     new_store,
     order,
     placed,
@@ -26,9 +27,6 @@ from material import (
 from esanalytics.errors import AppendConflictError, InvalidEventError
 from esanalytics.store import _append, _compact, _intake, view
 
-law = settings(deadline=None, suppress_health_check=list(HealthCheck))
-
-
 def loaded(tmp_path, parts, **options):
     store = new_store(tmp_path, **options)
     for part in parts:
@@ -39,7 +37,7 @@ def loaded(tmp_path, parts, **options):
 # 6. Compaction changes no answer
 
 
-@settings(law, max_examples=10)
+@law(5)
 @given(parts=batches())
 def test_compaction_changes_no_answer(tmp_path, parts):
     store = loaded(tmp_path, parts, auto_compact=False)
@@ -52,7 +50,7 @@ def test_compaction_changes_no_answer(tmp_path, parts):
     assert answers(store.log) == before
 
 
-@settings(law, max_examples=8)
+@law(4)
 @given(parts=batches(most=14))
 def test_small_appends_with_compaction_and_without_and_one_big_append_answer_alike(tmp_path, parts):
     apart = loaded(tmp_path, parts, auto_compact=False)
@@ -89,7 +87,7 @@ def test_compaction_merges_what_was_appended_in_pieces_and_a_second_one_does_not
 # 7. Appending anything twice changes nothing
 
 
-@settings(law, max_examples=10)
+@law(5)
 @given(parts=batches(), size=st.integers(1, 4), data=st.data())
 def test_appending_anything_twice_changes_nothing(tmp_path, parts, size, data):
     store = loaded(tmp_path, parts)
@@ -109,7 +107,7 @@ def test_appending_anything_twice_changes_nothing(tmp_path, parts, size, data):
     assert answers(store.log) == before
 
 
-@settings(law, max_examples=8)
+@law(4)
 @given(old=rows(most=6), fresh=rows(least=2, most=4), data=st.data())
 def test_new_events_mixed_with_old_ones_are_appended_alone(tmp_path, old, fresh, data):
     fresh = [{**row, "stream_id": "w" + row["stream_id"], "event_id": f"new-{n}"} for n, row in enumerate(fresh)]
@@ -129,7 +127,7 @@ pool = [
 ]
 
 
-@settings(law, max_examples=15)
+@law(7)
 @given(
     calls=st.lists(
         st.tuples(st.lists(st.sampled_from(range(4)), min_size=1, max_size=6), st.sampled_from([1, 2, 100])),
@@ -214,7 +212,7 @@ def test_an_id_used_at_two_times_does_not_refuse_the_second_delivery_of_either(t
 # Order and time
 
 
-@settings(law, max_examples=15)
+@law(7)
 @given(parts=batches(most=12), compact=st.lists(st.integers(0, 5), max_size=2))
 def test_effective_at_is_what_plain_python_computes_for_any_arrival(tmp_path, parts, compact):
     store = new_store(tmp_path, auto_compact=False)
@@ -255,7 +253,7 @@ def test_events_that_come_in_order_are_known_to_be_in_order(tmp_path, versioned)
     assert not view(store.log).in_order
 
 
-@settings(law, max_examples=12)
+@law(6)
 @given(
     hours=st.lists(st.sampled_from([0, 1, 2, 900, 901, 1800]), min_size=2, max_size=6),
     window=st.tuples(st.sampled_from([None, 0, 1, 899, 900]), st.sampled_from([None, 1, 900, 901])),
@@ -286,7 +284,7 @@ recorded = st.lists(
 )
 
 
-@settings(law, max_examples=15)
+@law(7)
 @given(drawn=recorded, more=recorded, versions=st.none() | st.permutations(range(1, 11)), known=st.integers(0, 4))
 def test_a_log_that_brings_its_own_recording_times_is_numbered_and_known_by_them(
     tmp_path, drawn, more, versions, known

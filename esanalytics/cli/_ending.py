@@ -1,0 +1,125 @@
+"""How a run ends: what is printed, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from esanalytics.errors import EsAnalyticsError, StoreNotFoundError
+
+__all__ = ["Failure", "ended", "say"]
+
+_FAILED, _INTERRUPTED = 1, 130
+_GRACE = 1.0
+"""Seconds in which an interrupted run may end by itself."""
+
+_WORDS = (
+    (re.compile(r"open it with Store\.open"), "use it as it is"),
+    (re.compile(r"on_invalid='quarantine'"), "--on-invalid quarantine"),
+    (re.compile(r"upgrade with: "), "run: "),
+    (re.compile(r"log\.sql takes"), "sql takes"),
+    (re.compile(r"^(LINE 1: )DESCRIBE (.*\n) {9}", re.MULTILINE), r"\1\2"),
+)
+"""What the library says to Python, as it is said to a shell."""
+
+
+class Failure(click.ClickException):
+    """Something that is nobody's mistake in calling the program, such as a full disk."""
+
+    exit_code = _FAILED
+
+
+def say(text: str) -> None:
+    """Tell the user something that is not the answer."""
+    click.echo(text, err=True)
+
+
+def ended(run: Callable[[], object]) -> int:
+    """Run, print what went wrong, and return the exit code."""
+    try:
+        with _prompt_interrupts():
+            found = run()
+    except click.UsageError as error:
+        return _misused(error)
+    except click.ClickException as error:
+        return _failed(error.format_message())
+    except EsAnalyticsError as error:
+        return _failed("\n".join([_text(error), *getattr(error, "__notes__", ())]))
+    except BrokenPipeError:
+        return _unheard()
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted()
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # DuckDB's way to say KeyboardInterrupt
+            raise
+        return _interrupted()
+    return found if isinstance(found, int) else 0
+
+
+def _text(error: EsAnalyticsError) -> str:
+    if isinstance(error, StoreNotFoundError):
+        path, *rest = error.args
+        reason = f" ({rest[0]})" if rest else ""
+        return f"no store at {str(path)!r}{reason}; make one with: esanalytics init {path}"
+    found = str(error).rstrip()
+    for pattern, words in _WORDS:
+        found = pattern.sub(words, found)
+    return found
+
+
+def _failed(text: str) -> int:
+    say(f"error: {text}")
+    return _FAILED
+
+
+def _misused(error: click.UsageError) -> int:
+    if error.ctx is not None:
+        say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n")
+    say(f"error: {error.format_message()}")
+    return error.exit_code
+
+
+def _interrupted() -> int:
+    say("interrupted")
+    return _INTERRUPTED
+
+
+def _unheard() -> int:
+    """End quietly where nobody reads on, as in ``| head``; what is still held must not be written at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+@contextmanager
+def _prompt_interrupts() -> Iterator[None]:
+    """End within a second of Ctrl-C also where a query does not look at signals until it is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writing)
+
+
+def _watch(reading: int) -> None:
+    while arrived := os.read(reading, 1):
+        if arrived[0] == signal.SIGINT:
+            time.sleep(_GRACE)
+            if not os.read(reading, 1) and False:
+                return
+    os.close(reading)
