@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import shlex
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -15,9 +16,11 @@ import click
 
 from esanalytics.errors import EsAnalyticsError, StoreNotFoundError
 
-__all__ = ["Failure", "ended", "say"]
+__all__ = ["Failure", "Unheard", "ended", "say"]
 
 _FAILED, _INTERRUPTED = 1, 130
+_QUERY_INTERRUPTED = "Query interrupted"
+"""What DuckDB raises as a RuntimeError in place of KeyboardInterrupt."""
 _GRACE = 1.0
 """Seconds in which an interrupted run may end by itself."""
 
@@ -37,6 +40,10 @@ class Failure(click.ClickException):
     exit_code = _FAILED
 
 
+class Unheard(Exception):  # noqa: N818  nothing went wrong
+    """Nobody reads stdout any more, as in ``| head``."""
+
+
 def say(text: str) -> None:
     """Tell the user something that is not the answer."""
     click.echo(text, err=True)
@@ -47,28 +54,29 @@ def ended(run: Callable[[], object]) -> int:
     try:
         with _prompt_interrupts():
             found = run()
-    except click.UsageError as error:
-        return _misused(error)
-    except click.ClickException as error:
-        return _failed(error.format_message())
-    except EsAnalyticsError as error:
-        return _failed("\n".join([_text(error), *getattr(error, "__notes__", ())]))
-    except BrokenPipeError:
+    except (click.ClickException, EsAnalyticsError) as error:
+        return _misused(error) if isinstance(error, click.UsageError) else _failed(_text(error))
+    except Unheard:
         return _unheard()
-    except (KeyboardInterrupt, click.Abort):
-        return _interrupted()
-    except RuntimeError as error:
-        if str(error) != "Query interrupted":  # DuckDB's way to say KeyboardInterrupt
+    except (KeyboardInterrupt, RuntimeError) as error:  # click's Abort is the latter
+        if not isinstance(error, KeyboardInterrupt | click.Abort) and str(error) != _QUERY_INTERRUPTED:
             raise
-        return _interrupted()
+        say("interrupted")
+        return _INTERRUPTED
     return found if isinstance(found, int) else 0
 
 
-def _text(error: EsAnalyticsError) -> str:
+def _text(error: Exception) -> str:
+    found = _reworded(error) if isinstance(error, EsAnalyticsError) else str(error)
+    return "\n".join([found, *getattr(error, "__notes__", ())])
+
+
+def _reworded(error: EsAnalyticsError) -> str:
+    """Say it as one says it to a shell."""
     if isinstance(error, StoreNotFoundError):
         path, *rest = error.args
         reason = f" ({rest[0]})" if rest else ""
-        return f"no store at {str(path)!r}{reason}; make one with: esanalytics init {path}"
+        return f"no store at {str(path)!r}{reason}; make one with: esanalytics init {shlex.quote(str(path))}"
     found = str(error).rstrip()
     for pattern, words in _WORDS:
         found = pattern.sub(words, found)
@@ -81,19 +89,17 @@ def _failed(text: str) -> int:
 
 
 def _misused(error: click.UsageError) -> int:
+    if error.format_message().startswith("Usage:"):  # called with nothing: the help is all there is to say
+        say(error.format_message())
+        return error.exit_code
     if error.ctx is not None:
         say(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n")
     say(f"error: {error.format_message()}")
     return error.exit_code
 
 
-def _interrupted() -> int:
-    say("interrupted")
-    return _INTERRUPTED
-
-
 def _unheard() -> int:
-    """End quietly where nobody reads on, as in ``| head``; what is still held must not be written at exit."""
+    """End quietly; what is still held must not be written at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
@@ -118,8 +124,11 @@ def _prompt_interrupts() -> Iterator[None]:
 
 def _watch(reading: int) -> None:
     while arrived := os.read(reading, 1):
-        if arrived[0] == signal.SIGINT:
-            time.sleep(_GRACE)
-            if not os.read(reading, 1) and False:
-                return
+        if arrived[0] != signal.SIGINT:
+            continue
+        ready, _, _ = select.select([reading], [], [], _GRACE)
+        if ready and not os.read(reading, 1):
+            break
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
+        os._exit(_INTERRUPTED)
     os.close(reading)

@@ -10,7 +10,7 @@ import click
 
 from esanalytics.cli._compact import compact
 from esanalytics.cli._demo import demo
-from esanalytics.cli._ending import ended
+from esanalytics.cli._ending import Unheard, ended
 from esanalytics.cli._info import info
 from esanalytics.cli._ingest import ingest
 from esanalytics.cli._init import init
@@ -29,6 +29,13 @@ class _Program(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as click has it
         kwargs |= {"prog_name": _NAME, "standalone_mode": False}
         sys.exit(ended(lambda: super(_Program, self).main(*args, **kwargs)))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click has it
+        """Run a command; that nobody reads on is no failure, which click would make of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise Unheard from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as click has it
         """Return the commands in the order in which one comes to need them."""

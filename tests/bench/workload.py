@@ -13,8 +13,15 @@ TYPES = ("OrderPlaced", "ItemAdded", "OrderPaid", "OrderShipped", "OrderDelivere
 STATUSES = ("placed", "paid", "packed", "shipped", "delivered", "returned")
 PAYLOAD = {"status": "VARCHAR", "amount": "DECIMAL(18,2)", "quantity": "BIGINT", "sku": "VARCHAR"}
 
-_PRIME = 2**32 - 5
-_DRAWS = {"stream": 2654435761, "type": 2246822519, "status": 3266489917, "amount": 668265263, "sku": 374761393}
+_PRIME = 2**31 - 1
+_DRAWS = {
+    "stream": 2654435761,
+    "type": 2246822519,
+    "status": 3266489917,
+    "amount": 668265263,
+    "quantity": 1274126177,
+    "sku": 374761393,
+}
 
 TYPED = ea.Projection(
     "orders",
@@ -72,11 +79,11 @@ def events(count: int, streams: int, *, late: bool = False) -> str:
     Args:
         count: how many, spread over four months.
         streams: how many streams they belong to, interleaved.
-        late: one event in a hundred stands two hundredths of the log behind its place.
+        late: one event in a hundred stands a quarter of the log behind its place.
     """
     step = SPAN // dt.timedelta(microseconds=1) // count
-    draw = {name: f"(i * {factor} % {_PRIME})" for name, factor in _DRAWS.items()}
-    behind = f"i + CASE WHEN {draw['amount']} % 100 = 0 THEN {count // 50} ELSE 0 END"
+    draw = {name: _drawn(factor) for name, factor in _DRAWS.items()}
+    behind = f"i + CASE WHEN {draw['amount']} % 100 = 0 THEN {count // 4} ELSE 0 END"
     return f"""
 SELECT md5('event ' || i)::UUID::VARCHAR AS event_id,
     'order-' || lpad(({draw["stream"]} % {streams})::VARCHAR, 8, '0') AS stream_id,
@@ -84,10 +91,15 @@ SELECT md5('event ' || i)::UUID::VARCHAR AS event_id,
     make_timestamptz({int(START.timestamp() * 1e6)} + i * {step} + {draw["sku"]} % {step}) AS occurred_at,
     {list(STATUSES)}[1 + {draw["status"]} % {len(STATUSES)}] AS status,
     (({draw["amount"]} % 50000) / 100)::DECIMAL(18,2) AS amount,
-    1 + {draw["status"]} % 9 AS quantity,
+    1 + {draw["quantity"]} % 9 AS quantity,
     'sku-' || lpad(({draw["sku"]} % 5000)::VARCHAR, 5, '0') AS sku
 FROM range({count}) AS numbers(i) {f"ORDER BY {behind}, i" if late else ""}
 """
+
+
+def _drawn(factor: int) -> str:
+    """Draw a number for event ``i``; the square breaks the even spacing that a product alone has."""
+    return f"((i * {factor} % {_PRIME}) * ((i * {factor} + 1) % {_PRIME}) % {_PRIME})"
 
 
 def nested(query: str, *, ids: bool = True) -> str:
@@ -101,7 +113,7 @@ def dicts(count: int, streams: int) -> Iterator[dict[str, Any]]:
     """Make the like of ``events`` as Python dicts, one after the other."""
     step = SPAN // count
     for i in range(count):
-        draw = {name: i * factor % _PRIME for name, factor in _DRAWS.items()}
+        draw = {name: i * factor % _PRIME * ((i * factor + 1) % _PRIME) % _PRIME for name, factor in _DRAWS.items()}
         yield {
             "event_id": f"event-{i:012d}",
             "stream_id": f"order-{draw['stream'] % streams:08d}",
@@ -110,7 +122,7 @@ def dicts(count: int, streams: int) -> Iterator[dict[str, Any]]:
             "data": {
                 "status": STATUSES[draw["status"] % len(STATUSES)],
                 "amount": draw["amount"] % 50000 / 100,
-                "quantity": 1 + draw["status"] % 9,
+                "quantity": 1 + draw["quantity"] % 9,
                 "sku": f"sku-{draw['sku'] % 5000:05d}",
             },
         }

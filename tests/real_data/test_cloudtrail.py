@@ -88,13 +88,16 @@ def test_the_things_that_live_at_the_end(store, projection, left):
 
 
 def test_what_lives_at_each_moment_is_what_was_made_and_not_yet_deleted(store):
-    changes = store.log.where(type=["CreateRole", "DeleteRole"]).where("data.errorCode is null").events()
-    alive = set()
-    for event in list(changes):
+    changes = store.log.where("data.errorCode is null", type=["CreateRole", "DeleteRole"]).events()
+    alive, moments = set(), {}
+    for event in changes:
         name = event["data"]["requestParameters"]["roleName"]
         alive = alive | {name} if event["type"] == "CreateRole" else alive - {name}
-        found = {row["name"] for row in ea.state_at(store, ROLES, event["effective_at"])}
-        assert found == alive
+        moments[event["effective_at"]] = alive
+    roles = store.log.where(service="iam.amazonaws.com")
+    assert max(map(len, moments.values())) > 1
+    for moment, expected in moments.items():
+        assert {row["name"] for row in ea.state_at(roles, ROLES, moment)} == expected
 
 
 def test_throttled_calls_change_nothing(store):
@@ -124,12 +127,12 @@ def test_shuffled_deliveries_in_several_appends_give_the_same(store, folder, tmp
         lines = file.readlines()
     random.Random(11).shuffle(lines)
     with ea.Store.create(tmp_path / "store") as other:
-        for number in range(5):
+        for number in range(3):
             part = tmp_path / f"part-{number}.jsonl"
-            part.write_bytes(b"".join(lines[number::5]))
+            part.write_bytes(b"".join(lines[number::3]))
             other.append(ea.sources.jsonl(part, mapping=MAPPING))
         assert balances(other) == balances(store)
-        for projection in (ROLES, USERS, KEYS, PARAMETERS):
+        for projection in (ROLES, PARAMETERS):
             answers = [ea.state_at(log, projection).arrow().sort_by("name") for log in (store, other)]
             assert answers[0] == answers[1]
 

@@ -10,7 +10,7 @@ import textwrap
 from collections import defaultdict
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 import esanalytics
@@ -64,7 +64,8 @@ instants = st.integers(0, 40).map(lambda n: START + dt.timedelta(hours=n % 8 if 
 def law(examples):
     """Settings of a law that writes stores; ``STORE_EXAMPLES=10`` looks ten times as far."""
     count = max(1, round(examples * EXAMPLES))
-    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    phases = [phase for phase in Phase if EXAMPLES > 1 or phase not in (Phase.shrink, Phase.explain)]
+    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), phases=phases)
 
 
 def new_store(tmp_path, **options):

@@ -97,7 +97,9 @@ def test_events_are_taken_in_every_form(tmp_path, form):
     assert store.append(FORMS[form](tmp_path)).appended == 0
 
 
-@pytest.mark.parametrize("empty", [[], iter([]), TABLE.slice(0, 0), pd.DataFrame(RECORDS).head(0), pl.DataFrame(TABLE).head(0)])
+@pytest.mark.parametrize(
+    "empty", [[], iter([]), TABLE.slice(0, 0), pd.DataFrame(RECORDS).head(0), pl.DataFrame(TABLE).head(0)]
+)
 def test_nothing_is_appended_from_something_empty(tmp_path, empty):
     store = new_store(tmp_path)
     assert store.append(empty).appended == 0
@@ -186,11 +188,12 @@ def test_a_missing_payload_is_an_empty_one(tmp_path):
     assert [row["data"] for row in read(store.log.where(type=["C", "D"]))] == [{}, {"a": None}]
 
 
+NAIVE = dt.datetime(2026, 3, 3, 10)  # noqa: DTZ001  taken as UTC
 EXACT = {
     "decimal": Decimal("1234567890123456.78"),
     "wide": Decimal("-12345678901234567890.123456"),
     "at": dt.datetime(2026, 3, 3, 10, 0, 0, 123456, tzinfo=dt.UTC),
-    "naive": dt.datetime(2026, 3, 3, 10),
+    "naive": NAIVE,
     "day": dt.date(2026, 3, 3),
     "bytes": b"\x00\xff'",
     "list": [Decimal("1.50"), Decimal("2.25")],
@@ -236,7 +239,7 @@ TIMES = {
     "a day as text": ("2026-03-03", "2026-03-03T00:00:00+00:00"),
     "nanoseconds as text": ("2026-03-03T10:00:00.123456999Z", "2026-03-03T10:00:00.123456+00:00"),
     "date": (dt.date(2026, 3, 3), "2026-03-03T00:00:00+00:00"),
-    "naive": (dt.datetime(2026, 3, 3, 10), "2026-03-03T10:00:00+00:00"),
+    "naive": (NAIVE, "2026-03-03T10:00:00+00:00"),
     "aware": (dt.datetime(2026, 3, 3, 10, tzinfo=ZoneInfo("Asia/Tokyo")), "2026-03-03T01:00:00+00:00"),
     "numpy": (np.datetime64("2026-03-03T10:00:00.123456789"), "2026-03-03T10:00:00.123456+00:00"),
     "pandas": (pd.Timestamp("2026-03-03 10:00", tz="Europe/Berlin"), "2026-03-03T09:00:00+00:00"),
@@ -322,7 +325,12 @@ def test_columns_of_many_types_are_gathered(tmp_path):
     store.append(pa.table({"stream_id": ["s"], "type": ["A"], "occurred_at": [START], **values}))
     (found,) = [row["data"] for row in read(store.log)]
     assert found["u64"] == 2**63 - 1
-    assert (found["dec"], found["day"], found["at"], found["raw"]) == (Decimal("1.25"), dt.date(2026, 1, 1), START, b"\x00")
+    assert (found["dec"], found["day"], found["at"], found["raw"]) == (
+        Decimal("1.25"),
+        dt.date(2026, 1, 1),
+        START,
+        b"\x00",
+    )
     assert (found["texts"], found["code"], found["inner"], found["f32"]) == (["a", None], "x", {"a": 1}, 0.5)
     assert (found["id"], found["ID"]) == (1, 2)
 
@@ -345,7 +353,9 @@ def test_a_column_that_no_payload_can_hold_is_refused_or_kept_but_never_a_foreig
 
 def test_a_relation_with_wide_sums_is_taken(tmp_path):
     store = new_store(tmp_path)
-    query = "select 's' as stream_id, 'A' as type, timestamptz '2026-03-03' as occurred_at, sum(i) as n from range(5) t(i)"
+    query = (
+        "select 's' as stream_id, 'A' as type, timestamptz '2026-03-03' as occurred_at, sum(i) as n from range(5) t(i)"
+    )
     store.append(duckdb.sql(query))
     assert int(read(store.log)[0]["data"]["n"]) == 10
 

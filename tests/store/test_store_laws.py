@@ -27,6 +27,7 @@ from material import (
 from esanalytics.errors import AppendConflictError, InvalidEventError
 from esanalytics.store import _append, _compact, _intake, view
 
+
 def loaded(tmp_path, parts, **options):
     store = new_store(tmp_path, **options)
     for part in parts:
@@ -334,7 +335,7 @@ def test_a_backwards_clock_is_seen_where_only_a_part_of_the_stream_was_known(tmp
 
 def test_a_recording_time_before_the_last_is_refused(tmp_path):
     store = loaded(tmp_path, [[event(1, recorded_at="2026-05-02")]])
-    with pytest.raises(InvalidEventError, match="row:1.*recorded_at.*order of recorded_at"):
+    with pytest.raises(InvalidEventError, match=r"row:1.*recorded_at.*order of recorded_at"):
         store.append([event(2, recorded_at="2026-05-01")])
     assert store.info().events == 1
 

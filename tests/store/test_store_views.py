@@ -234,7 +234,23 @@ def test_late_and_early_recording_is_seen_by_known_at(tmp_path):
 
 def test_names_of_every_kind_can_be_asked_for(tmp_path):
     store = new_store(tmp_path)
-    odd = ["/", "..", "a=b", "it's", '"', "a\nb", "100%", "%2F", "é😀", "; drop table events; --", "$x", "~", "\\", "?", "*"]
+    odd = [
+        "/",
+        "..",
+        "a=b",
+        "it's",
+        '"',
+        "a\nb",
+        "100%",
+        "%2F",
+        "é😀",
+        "; drop table events; --",
+        "$x",
+        "~",
+        "\\",
+        "?",
+        "*",
+    ]
     for name in odd:
         if not name.startswith("$"):
             store.append([event(1, service=name, stream_id=name, type=name)])
@@ -265,7 +281,9 @@ def test_a_query_with_a_mistake_is_an_engine_error_that_says_what_it_is(tmp_path
         log.sql("select nothing_like_it from events").df()
 
 
-@pytest.mark.parametrize("text", ["select 1 as a from events -- a note", "select 1 as a from events /* a */;", "from events;"])
+@pytest.mark.parametrize(
+    "text", ["select 1 as a from events -- a note", "select 1 as a from events /* a */;", "from events;"]
+)
 def test_a_query_may_end_in_a_comment_or_a_semicolon(tmp_path, text):
     store = new_store(tmp_path)
     store.append([event(1)])

@@ -1,0 +1,23 @@
+"""``esanalytics demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from esanalytics.cli._options import examples
+
+__all__ = ["demo"]
+
+
+@click.command(epilog=examples("esanalytics demo", "esanalytics demo shop-demo"))
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+def demo(folder: Path | None) -> None:
+    """Run the demo: a shop's events, from raw files to answers.
+
+    FOLDER is where it leaves its files; without one they are deleted at the end.
+    """
+    from esanalytics.demo import run  # noqa: PLC0415  it may draw, and drawing takes long to import
+
+    run(folder, echo=click.echo)

@@ -1,0 +1,112 @@
+"""What several commands take: parameter types, options, examples."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from esanalytics import Log
+from esanalytics._instants import instant
+from esanalytics.cli._output import FORMATS, Target
+
+__all__ = ["STORE", "bounded", "bounds", "durations", "examples", "instants", "output", "pairs"]
+
+Command = Callable[..., None]
+
+STORE = click.Path(file_okay=False, path_type=Path)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def instants(text: str) -> dt.datetime:
+    """Read the value of an option as an instant."""
+    try:
+        return instant(text)
+    except ValueError as error:
+        reason = f"{text!r} is no instant; give 2026-03-03, 2026-03-03T10:00 or 2026-03-03T10:00+02:00"
+        raise click.BadParameter(reason) from error
+
+
+def durations(text: str) -> dt.timedelta:
+    """Read the value of an option as a duration: a number and its unit."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no duration; give a number and s, m, h or d, such as 30m")
+    return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def pairs(text: str) -> tuple[str, str]:
+    """Read the value of an option as name and value, with ``=`` between them."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{text!r} has no name and value with '=' between them")
+    return name, value
+
+
+def examples(*lines: str) -> str:
+    """Write the end of a help text: commands as one may type them."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def bounds(command: Command) -> Command:
+    """Give a command the options that say which events of the log it sees."""
+    options = (
+        click.option(
+            "--at", type=instants, metavar="INSTANT", help="Events up to and including this time; naive times are UTC."
+        ),
+        click.option(
+            "--known-at", type=instants, metavar="INSTANT", help="Only what was recorded up to and including this time."
+        ),
+        click.option("--service", multiple=True, help="Only events of this service; may be repeated."),
+    )
+    return _applied(options, command)
+
+
+def bounded(log: Log, service: Iterable[str], known_at: dt.datetime | None, at: dt.datetime | None) -> Log:
+    """Narrow a view by what ``bounds`` took."""
+    chosen = tuple(service)
+    seen = log.where(service=chosen) if chosen else log
+    known = seen if known_at is None else seen.known_at(known_at)
+    return known if at is None else known.at(at)
+
+
+def output(command: Command) -> Command:
+    """Give a command the options that say where its answer goes; it gets them as ``target``."""
+
+    @functools.wraps(command)
+    def packed(*args: Any, format: str | None, output: Path | None, limit: int | None, **rest: Any) -> None:  # noqa: A002, ANN401  click's names
+        command(*args, target=Target(format, output, limit), **rest)
+
+    options = (
+        click.option(
+            "--format",
+            type=click.Choice(FORMATS),
+            help="table, csv, json (an array, one row per line) or parquet; by default what FILE's name "
+            "ends in, else table.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write to FILE, whole or not at all, in place of stdout.",
+        ),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="At most N rows, 0 for all; by default 50 in a table, else all.",
+        ),
+    )
+    return _applied(options, packed)
+
+
+def _applied(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,148 @@
+"""Where an answer goes, and in which form."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from esanalytics.cli._answer import batches, limited, payloads
+from esanalytics.cli._ending import Failure, say
+from esanalytics.cli._render import csv, json, parquet
+from esanalytics.cli._table import Table
+from esanalytics.engines import Result
+
+__all__ = ["FORMATS", "Target", "show", "terminal_width", "write"]
+
+FORMATS = ("table", "csv", "json", "parquet")
+_TABLE_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an answer goes, as the options say.
+
+    Attributes:
+        format: one of ``FORMATS``; None: what the file's name ends in, else a table.
+        path: the file; None: stdout.
+        limit: how many rows; 0: all; None: as the format has it.
+    """
+
+    format: str | None
+    path: Path | None
+    limit: int | None
+
+    @property
+    def chosen(self) -> str:
+        """The format."""
+        suffix = self.path.suffix.lower().removeprefix(".") if self.path else ""
+        return self.format or (suffix if suffix in FORMATS else "table")
+
+    def check(self) -> None:
+        """Refuse what cannot be written, before anything is computed.
+
+        Raises:
+            click.UsageError: there is no such folder, or Parquet would go to a terminal.
+        """
+        if self.path is not None and not self.path.resolve().parent.is_dir():
+            raise click.BadParameter(f"there is no folder {str(self.path.parent)!r}", param_hint="'-o'")
+        if self.chosen == "parquet" and self.path is None and sys.stdout.isatty():
+            raise click.UsageError("parquet is not for a terminal; name a file with -o FILE, or pipe it on")
+
+
+def show(result: Result, target: Target) -> None:
+    """Write an answer where it should go."""
+    if target.chosen == "table":
+        _show_table(result, target)
+        return
+    rows = limited(result, target.limit) if target.limit else result
+    write(_FORMS[target.chosen](batches(rows), payloads(rows)), target.path)
+
+
+def write(chunks: Iterable[bytes], path: Path | None) -> None:
+    """Write bytes to stdout, or to a file that is there whole or not at all.
+
+    Raises:
+        Failure: the file cannot be written.
+    """
+    if path is None:
+        _write_stdout(chunks)
+        return
+    pending = iter(chunks)
+    first = list(_first(pending))  # the query has succeeded so far when the file is made
+    try:
+        _write_file(chain(first, pending), path.resolve())
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror or error}; what was there is unchanged") from error
+
+
+def terminal_width() -> int | None:
+    """Return how many columns the terminal has; None where stdout is none and ``COLUMNS`` does not say."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _show_table(result: Result, target: Target) -> None:
+    limit = _TABLE_ROWS if target.limit is None else target.limit
+    rows = limited(result, limit + 1) if limit else result
+    table = Table(payloads(rows), terminal_width() if target.path is None else None, limit)
+    write(table.chunks(batches(rows)), target.path)
+    for note in table.notes(lambda: len(result)):
+        say(note)
+
+
+def _write_stdout(chunks: Iterable[bytes]) -> None:
+    out = sys.stdout.buffer
+    try:
+        for chunk in chunks:
+            out.write(chunk)
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure(f"cannot write to stdout: {error.strerror or error}") from error
+
+
+def _first(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    found = next(chunks, None)
+    if found is not None:
+        yield found
+
+
+def _write_file(chunks: Iterable[bytes], path: Path) -> None:
+    if path.exists() and not path.is_file():  # a device or a pipe
+        with path.open("wb") as file:
+            file.writelines(chunks)
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_FORMS: Mapping[str, Callable[..., Iterator[bytes]]] = {"csv": csv, "json": json, "parquet": parquet}
