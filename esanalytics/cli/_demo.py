@@ -16,7 +16,7 @@ __all__ = ["demo"]
 def demo(folder: Path | None) -> None:
     """Run the demo: a shop's events, from raw files to answers.
 
-    FOLDER is where it leaves its files; without one they are deleted at the end.
+    FOLDER is where everything goes, by default demo-output; what an earlier run made there is made anew.
     """
     from esanalytics.demo import run  # noqa: PLC0415  it may draw, and drawing takes long to import
 

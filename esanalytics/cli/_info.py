@@ -27,7 +27,14 @@ _KILO = 1000
 
 @click.command(epilog=examples("esanalytics info shop", "esanalytics info shop --format json"))
 @click.argument("store", type=STORE)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="For people, or one JSON object.",
+)
 def info(store: Path, form: str) -> None:
     """Show what a store holds: services, types, times, files.
 

@@ -29,6 +29,11 @@ _SUFFIXES = {
 }
 _PACKED = {".gz", ".zst"}
 _DELIMITERS = {"\\t": "\t", "blank": None}
+_WORDS = (
+    ('sql("to_timestamp(ts::double)")', "sql:to_timestamp(ts::double)"),
+    ("ASCII character, or None", "ASCII character, or blank"),
+)
+"""What the library says to Python, as it is said to a shell."""
 _PAYLOADS = {"data", "metadata"}
 
 
@@ -157,4 +162,7 @@ def _usage() -> Iterator[None]:
         where, line, reason, remedy = (*error.args, "", "")[:4]
         if where not in ("mapping", "types", "delimiter", "header") or line is not None:
             raise
-        raise click.UsageError("; ".join(part for part in (reason, remedy) if part)) from error
+        text = "; ".join(part for part in (reason, remedy) if part)
+        for said, shell in _WORDS:
+            text = text.replace(said, shell)
+        raise click.UsageError(text) from error

@@ -25,7 +25,7 @@ _MERGED = "merged"
         "esanalytics state shop merged --key orders --key order-42 --format json",
         "esanalytics state shop orders.py:orders --at 2026-03-03 -o orders.csv",
         "esanalytics state shop orders.py:orders --key order-42 --known-at 2026-02-01T12:00",
-        "esanalytics state shop readmodels.shop:customers --format json",
+        "esanalytics state shop esanalytics.demo:stock --format json",
     )
 )
 @click.argument("store", type=STORE)

@@ -101,8 +101,9 @@ def laid_out(
     whole: frozenset[int] = frozenset(),
     width: int | None = None,
 ) -> Layout:
-    """Give each column what it needs, and where that is too much, first cut texts, then leave columns out, the
-    empty ones first.
+    """Give each column what it needs; where that is too much, cut texts, then leave columns out.
+
+    Columns without any value are left out first, then those in the middle.
 
     Args:
         names: of the columns.

@@ -7,7 +7,7 @@ import html
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,8 @@ class Result:
     """
 
     _engine: DuckDB
-    _plan: Callable[[], Plan]
+    _make_plan: Callable[[], Plan]
+    _made: list[Plan] = field(default_factory=list, repr=False)
 
     @property
     def sql(self) -> str:
@@ -84,8 +85,8 @@ class Result:
 
     def arrow(self) -> pa.Table:
         """Return a ``pyarrow.Table``; payloads are JSON text."""
-        with self._run(self._as_json) as (cursor, plan):
-            return _relation(cursor, plan).to_arrow_table()
+        with self._run() as (cursor, plan):
+            return _as_json(_relation(cursor, plan)).to_arrow_table()
 
     def pl(self) -> pl.DataFrame:
         """Return a polars DataFrame; payloads are JSON text.
@@ -103,8 +104,9 @@ class Result:
         Args:
             exact: keep VARIANT columns as Arrow's variant type instead of JSON text.
         """
-        with self._run(None if exact else self._as_json, keep_open=True) as (cursor, plan):
-            reader = _relation(cursor, plan).to_arrow_reader(_BATCH_ROWS)
+        with self._run(keep_open=True) as (cursor, plan):
+            relation = _relation(cursor, plan)
+            reader = (relation if exact else _as_json(relation)).to_arrow_reader(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, _holding(reader, (cursor, self)))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -147,19 +149,15 @@ class Result:
             f"<p>{more}, {len(types)} columns; instants are UTC</p>"
         )
 
+    def _plan(self) -> Plan:
+        """Return the plan, made once, and anew when compaction has taken its files away since."""
+        if not self._made or not all(Path(path).exists() for path in self._made[0].files):
+            self._made[:] = [self._make_plan()]
+        return self._made[0]
+
     def _types(self) -> dict[str, str]:
         with self._run(lambda sql: f"DESCRIBE {sql}") as (cursor, plan):
             return {row[0]: row[1] for row in cursor.execute(plan.query, plan.parameters).fetchall()}
-
-    def _as_json(self, sql: str) -> str:
-        types = self._types()
-        if not any("VARIANT" in type_ for type_ in types.values()):
-            return sql
-        columns = ", ".join(
-            f"CAST({_quoted(n)} AS JSON)::VARCHAR AS {_quoted(n)}" if "VARIANT" in t else _quoted(n)
-            for n, t in types.items()
-        )
-        return f"SELECT {columns} FROM ({sql})"
 
     @contextmanager
     def _run(
@@ -181,6 +179,19 @@ class Result:
 
 def _relation(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> duckdb.DuckDBPyRelation:
     return cursor.sql(plan.query, params=plan.parameters) if plan.parameters else cursor.sql(plan.query)
+
+
+def _as_json(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Put JSON text in the place of VARIANT columns, which Arrow's readers do not know."""
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    if not any("VARIANT" in type_ for type_ in types.values()):
+        return relation
+    return relation.project(
+        ", ".join(
+            f"CAST({_quoted(name)} AS JSON)::VARCHAR AS {_quoted(name)}" if "VARIANT" in type_ else _quoted(name)
+            for name, type_ in types.items()
+        )
+    )
 
 
 def _holding(reader: pa.RecordBatchReader, _alive: object) -> Iterator[pa.RecordBatch]:

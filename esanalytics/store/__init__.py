@@ -2,7 +2,8 @@
 
 from esanalytics.store._append import Commit
 from esanalytics.store._compact import Compaction
-from esanalytics.store._log import Log, names_of, result, types_of, view
+from esanalytics.store._fields import Types
+from esanalytics.store._log import Log, as_view, names_of, result, types_of, view
 from esanalytics.store._store import Info, Store
 from esanalytics.store._view import Relation
 
@@ -13,6 +14,8 @@ __all__ = [
     "Log",
     "Relation",
     "Store",
+    "Types",
+    "as_view",
     "names_of",
     "result",
     "types_of",

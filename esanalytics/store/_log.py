@@ -16,10 +16,10 @@ from esanalytics.errors import EngineError, UnsupportedError
 from esanalytics.store._commits import Head
 from esanalytics.store._fields import Path, Types, field_names, field_types
 from esanalytics.store._staging import Defaults
-from esanalytics.store._view import Base, Relation, Selection, relation
+from esanalytics.store._view import Base, Relation, Selection, paths_of, relation
 from esanalytics.store._whatif import write_extra
 
-__all__ = ["Log", "Reader", "names_of", "result", "types_of", "view"]
+__all__ = ["Log", "Reader", "as_view", "names_of", "result", "types_of", "view"]
 
 Names = str | Iterable[str] | None
 
@@ -145,7 +145,7 @@ class Log:
             >>> log.sql("select count(*) as n from events where service = ?", ["orders"])  # doctest: +SKIP
         """
         text = _one_select(query, self._reader.engine)
-        return Result(self._reader.engine, lambda: _as_view(view(self), text, parameters))
+        return Result(self._reader.engine, lambda: _question(view(self), text, parameters))
 
     def events(self) -> Result:
         """Return the events themselves, in order of ``effective_at``, version, position."""
@@ -200,24 +200,24 @@ def view(log: Log) -> Relation:
     return relation(reader.head().files, reader.root, replace(base, without=removed), log._selection)  # noqa: SLF001
 
 
-def result(log: Log, plan: Callable[[], Plan]) -> Result:
-    """Make the lazy answer to a question about a view."""
-    return Result(log._reader.engine, plan)  # noqa: SLF001  of this module
+def result(log: Log, plan: Callable[[], Plan], made: Plan) -> Result:
+    """Make the lazy answer to a question about a view; ``plan`` makes anew what is already ``made``."""
+    return Result(log._reader.engine, plan, [made])  # noqa: SLF001  of this module
 
 
 def types_of(log: Log, paths: Iterable[Path]) -> dict[Path, Types]:
     """Return the types that the log holds at some paths of the payload, at whatever time, as ``field_types``."""
-    return field_types(log._reader.engine, _whole(log).files, paths)  # noqa: SLF001  of this module
+    return field_types(log._reader.engine, _all_files(log), paths)  # noqa: SLF001  of this module
 
 
 def names_of(log: Log) -> list[str]:
     """Return the names of the top-level payload fields that the log holds, at whatever time."""
-    return field_names(log._reader.engine, _whole(log).files)  # noqa: SLF001  of this module
+    return field_names(log._reader.engine, _all_files(log))  # noqa: SLF001  of this module
 
 
-def _whole(log: Log) -> Relation:
-    chosen = log._selection  # noqa: SLF001  of this module
-    return view(replace(log, _selection=Selection(services=chosen.services)))
+def _all_files(log: Log) -> tuple[str, ...]:
+    reader = log._reader  # noqa: SLF001  of this module
+    return paths_of(reader.head().files, reader.root, log._base, log._selection.services)  # noqa: SLF001
 
 
 def _both(old: frozenset[str] | None, new: Names) -> frozenset[str] | None:
@@ -240,6 +240,10 @@ def _removed(events: Log) -> exp.Expr:
     return exp.In(this=sql.column("event_id"), query=ids.subquery())
 
 
+def _question(found: Relation, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> Plan:
+    return Plan(query, (as_view(found),), parameters, found.files)
+
+
 def _one_select(query: str, engine: DuckDB) -> str:
     cursor = engine.cursor()
     try:
@@ -253,9 +257,9 @@ def _one_select(query: str, engine: DuckDB) -> str:
     return str(statements[0].query).strip().rstrip(";")
 
 
-def _as_view(found: Relation, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> Plan:
-    setup = f"CREATE TEMP VIEW events AS {sql.text(found.tree, pretty=True)}"
-    return Plan(query, (setup,), parameters, found.files)
+def as_view(found: Relation) -> str:
+    """Write the statement that makes the relation ``events`` out of a view."""
+    return f"CREATE TEMP VIEW events AS {sql.text(found.tree, pretty=True)}"
 
 
 def _shown(events: exp.Expr | Log) -> str:

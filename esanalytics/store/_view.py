@@ -19,7 +19,7 @@ from esanalytics import _sql as sql
 from esanalytics.events import ENVELOPE, TYPES, Disorder
 from esanalytics.store._files import DataFile
 
-__all__ = ["Base", "Extra", "Relation", "Selection", "relation"]
+__all__ = ["Base", "Extra", "Relation", "Selection", "paths_of", "relation"]
 
 _STREAM = ("service", "stream_id")
 
@@ -110,6 +110,14 @@ def relation(files: Sequence[DataFile], root: str, base: Base, selection: Select
     tree = outer.where(*(c.copy() for c in wanted)) if wanted else outer
     services = frozenset(file.service for file in (*read, *(e.file for e in extra)))
     return Relation(tree, paths, not disordered, services)
+
+
+def paths_of(files: Sequence[DataFile], root: str, base: Base, services: frozenset[str] | None) -> tuple[str, ...]:
+    """Return where the data files lie that a log has, at whatever time, of some services."""
+    chosen = Selection(services=services)
+    own = (f for f in files if f.first_position <= base.position and _selected(f, base, chosen))
+    extra = (e.path for e in base.extra if _selected(e.file, base, chosen))
+    return (*(f"{root}/{file.path}" for file in own), *extra)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics._instants import Instant
 from esanalytics.engines import Plan, Result
 from esanalytics.events import by_position, by_time
 from esanalytics.projections import Projection, compile_fold, key_columns, paths
-from esanalytics.store import Log, Relation, Store, result, types_of, view
+from esanalytics.store import Log, Relation, Store, Types, as_view, result, types_of, view
 
 __all__ = ["state_at"]
+
+_FrozenTypes = tuple[tuple[tuple[str, ...], tuple[tuple[str | None, frozenset[str]], ...]], ...]
 
 
 def state_at(
@@ -41,8 +47,8 @@ def state_at(
     """
     seen = _bounded(log.log if isinstance(log, Store) else log, at, known_at)
     narrowed = seen if key is None else _of_key(seen, projection, key)
-    _fold(narrowed, projection, key)  # what is wrong with the question is said now, not when it is looked at
-    return result(narrowed, lambda: _fold(narrowed, projection, key))
+    plan = _fold(narrowed, projection, key)  # what is wrong with the question is said now, not when it is looked at
+    return result(narrowed, lambda: _fold(narrowed, projection, key), plan)
 
 
 def _bounded(log: Log, at: Instant | None, known_at: Instant | None) -> Log:
@@ -59,10 +65,23 @@ def _of_key(log: Log, projection: Projection, key: Any) -> Log:  # noqa: ANN401 
 
 def _fold(log: Log, projection: Projection, key: Any) -> Plan:  # noqa: ANN401  a value of the key's type
     found = view(log)
-    order = by_position() if _one_stream_per_key(found, projection) else by_time()
     held = types_of(log, paths(projection))
-    query = compile_fold(projection, source=found.tree.subquery(), order=order, held=held, key=key)
-    return Plan(sql.text(query, pretty=True), files=found.files)
+    query = _compiled(projection, _one_stream_per_key(found, projection), _frozen(held), key)
+    return Plan(query, (as_view(found),), files=found.files)
+
+
+@lru_cache(maxsize=256)
+def _compiled(projection: Projection, by_place: bool, held: _FrozenTypes, key: Any) -> str:  # noqa: ANN401, FBT001
+    """Compile a fold of the relation ``events``; the same question is compiled once."""
+    order = by_position() if by_place else by_time()
+    types = {path: dict(known) for path, known in held}
+    return sql.text(
+        compile_fold(projection, source=exp.to_table("events"), order=order, held=types, key=key), pretty=True
+    )
+
+
+def _frozen(held: Mapping[tuple[str, ...], Types]) -> _FrozenTypes:
+    return tuple((path, tuple(sorted(known.items(), key=str))) for path, known in held.items())
 
 
 def _one_stream_per_key(found: Relation, projection: Projection) -> bool:

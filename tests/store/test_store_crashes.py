@@ -3,7 +3,7 @@ import time
 from collections import Counter
 
 import pytest
-from material import NOW, event, new_store, read, start, stray
+from material import ENGINE, NOW, event, new_store, read, start, stray
 
 from esanalytics.store import Store, _append
 
@@ -45,7 +45,7 @@ def killed(store, run, mode, chance):
 
 def check(path, acknowledged):
     """Everything acknowledged is there, and of every append all or nothing."""
-    store = Store.open(path)
+    store = Store.open(path, engine=ENGINE)
     found = [row for row in read(store.log) if row["type"] == "T"]
     positions = sorted(row["position"] for row in read(store.log))
     assert positions == list(range(1, store.log.count() + 1))

@@ -38,7 +38,7 @@ def loaded(tmp_path, parts, **options):
 # 6. Compaction changes no answer
 
 
-@law(5)
+@law(4)
 @given(parts=batches())
 def test_compaction_changes_no_answer(tmp_path, parts):
     store = loaded(tmp_path, parts, auto_compact=False)
@@ -88,7 +88,7 @@ def test_compaction_merges_what_was_appended_in_pieces_and_a_second_one_does_not
 # 7. Appending anything twice changes nothing
 
 
-@law(5)
+@law(4)
 @given(parts=batches(), size=st.integers(1, 4), data=st.data())
 def test_appending_anything_twice_changes_nothing(tmp_path, parts, size, data):
     store = loaded(tmp_path, parts)
@@ -128,7 +128,7 @@ pool = [
 ]
 
 
-@law(7)
+@law(5)
 @given(
     calls=st.lists(
         st.tuples(st.lists(st.sampled_from(range(4)), min_size=1, max_size=6), st.sampled_from([1, 2, 100])),
@@ -166,7 +166,7 @@ def test_the_same_events_in_another_form_are_the_same_events(tmp_path):
     store = loaded(tmp_path, [table])
     forms = [
         table.to_pandas(),
-        table.to_pylist(),
+        [{name: value for name, value in row.items() if value is not None} for row in table.to_pylist()],
         table.to_reader(),
         [
             {"event_id": "1", "stream_id": "s", "type": "A", "occurred_at": START.isoformat(), "data": d}
@@ -213,7 +213,7 @@ def test_an_id_used_at_two_times_does_not_refuse_the_second_delivery_of_either(t
 # Order and time
 
 
-@law(7)
+@law(5)
 @given(parts=batches(most=12), compact=st.lists(st.integers(0, 5), max_size=2))
 def test_effective_at_is_what_plain_python_computes_for_any_arrival(tmp_path, parts, compact):
     store = new_store(tmp_path, auto_compact=False)
@@ -231,8 +231,8 @@ def test_effective_at_is_what_plain_python_computes_for_any_arrival(tmp_path, pa
 
 def test_versions_in_any_order_with_backwards_clocks_fold_in_version_order(tmp_path):
     hours = {1: 5, 2: 1, 3: 3, 4: 900, 5: 7}
-    for arrival in [(1, 2, 3, 4, 5), (5, 4, 3, 2, 1), (4, 1, 5, 3, 2), (3, 1, 4, 2, 5)]:
-        for size in (1, 2, 5):
+    for arrival in [(5, 4, 3, 2, 1), (4, 1, 5, 3, 2), (3, 1, 4, 2, 5)]:
+        for size in (1, 3):
             parts = [arrival[i : i + size] for i in range(0, 5, size)]
             store = loaded(
                 tmp_path,
@@ -254,7 +254,7 @@ def test_events_that_come_in_order_are_known_to_be_in_order(tmp_path, versioned)
     assert not view(store.log).in_order
 
 
-@law(6)
+@law(5)
 @given(
     hours=st.lists(st.sampled_from([0, 1, 2, 900, 901, 1800]), min_size=2, max_size=6),
     window=st.tuples(st.sampled_from([None, 0, 1, 899, 900]), st.sampled_from([None, 1, 900, 901])),
@@ -285,7 +285,7 @@ recorded = st.lists(
 )
 
 
-@law(7)
+@law(5)
 @given(drawn=recorded, more=recorded, versions=st.none() | st.permutations(range(1, 11)), known=st.integers(0, 4))
 def test_a_log_that_brings_its_own_recording_times_is_numbered_and_known_by_them(
     tmp_path, drawn, more, versions, known
