@@ -19,8 +19,8 @@ __all__ = ["cast"]
 
 _RANGES = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
 _WIDE = Context(prec=400)
-_INTEGER = re.compile(r"\s*(-?(?:0|[1-9]\d*))\s*", re.ASCII)
-_DOUBLE = re.compile(r"\s*(-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
+_INTEGER = re.compile(r"\s*(-\d+|0|[1-9]\d*)\s*", re.ASCII)
+_DOUBLE = re.compile(r"\s*((?:(?:-\d+|0|[1-9]\d*)(?:\.\d*)?|-?\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 _DECIMAL = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*", re.ASCII)
 _DATE = re.compile(r"\s*(\d{1,4})-(\d{1,2})-(\d{1,2})\s*", re.ASCII)
 _INSTANT = re.compile(

@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 import time
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,10 @@ LATE = "select case when n < 300000 then '1' else 'x' end::int as n from (select
 def start(environment, *args, **streams):
     command = [sys.executable, "-m", "esanalytics", *map(str, args)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, **streams)
+
+
+def names(folder):
+    return [path.name for path in folder.iterdir()]
 
 
 def until(condition, seconds=60):
@@ -35,10 +41,8 @@ def test_the_answer_is_on_stdout_and_the_messages_on_stderr(spawn, shop):
 
 
 def test_exit_codes_tell_failures_from_misuses(spawn, shop, tmp_path):
-    assert spawn("--version").returncode == 0
     assert spawn("sql", shop, "selec").returncode == 1
-    assert spawn("info", tmp_path / "nowhere").returncode == 1
-    assert spawn("sql", shop, "select 1", "--at", "x").returncode == 2
+    assert spawn("info", tmp_path / "nowhere", "--format", "xml").returncode == 2
 
 
 def test_a_failure_prints_no_traceback(spawn, shop):
@@ -49,8 +53,7 @@ def test_a_failure_prints_no_traceback(spawn, shop):
 
 
 def test_the_version_is_that_of_the_package(spawn):
-    assert spawn("--version").stdout.split()[0] == b"esanalytics"
-    assert spawn("--version").stdout.split()[1][:1].isdigit()
+    assert spawn("--version").stdout.decode() == f"esanalytics {metadata.version('esanalytics')}\n"
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "parquet"])
@@ -69,7 +72,7 @@ def test_a_query_that_fails_on_the_way_leaves_the_old_file(form, spawn, shop, tm
     done = spawn("sql", shop, LATE, "--format", form, "--limit", 0, "-o", file)
     assert done.returncode == 1
     assert file.read_text() == "old"
-    assert os.listdir(tmp_path) == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
 def test_a_killed_run_leaves_the_old_file(environment, shop, tmp_path):
@@ -90,7 +93,7 @@ def test_a_file_is_replaced_whole_and_keeps_its_permissions(spawn, shop, tmp_pat
     assert spawn("sql", shop, "select 1 as a", "-o", file).returncode == 0
     assert json.loads(file.read_text()) == [{"a": 1}]
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
-    assert os.listdir(tmp_path) == ["out.json"]
+    assert names(tmp_path) == ["out.json"]
 
 
 def test_a_link_stays_a_link(spawn, shop, tmp_path):
@@ -107,7 +110,7 @@ def test_ctrl_c_while_writing_leaves_no_file(environment, shop, tmp_path):
     program.send_signal(signal.SIGINT)
     assert program.stderr.read().strip() == b"interrupted"
     assert program.wait(60) == 130
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_ctrl_c_ends_a_query_that_gives_nothing_yet(environment, shop, tmp_path):
@@ -119,11 +122,11 @@ def test_ctrl_c_ends_a_query_that_gives_nothing_yet(environment, shop, tmp_path)
     assert program.stderr.read().strip() == b"interrupted"
     assert program.wait(60) == 130
     assert time.monotonic() - asked < 20
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_a_full_disk_is_a_message(environment, shop):
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         program = start(environment, "sql", shop, "select 1", stdout=full)
         assert program.stderr.read() == b"error: cannot write to stdout: No space left on device\n"
         assert program.wait(60) == 1
@@ -161,6 +164,7 @@ def test_progress_is_not_shown_where_nobody_looks(spawn, tmp_path, prepared):
     assert done.stderr == b"1,435 appended, 15 duplicates, 0 quarantined\n"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_answer(environment, shop, tmp_path):
     code = (
         "import resource, sys\nfrom esanalytics.cli import main\n"

@@ -63,6 +63,7 @@ def test_a_cast_in_python_is_the_cast_in_the_query(con, value, type_):
         ("1.5", "BIGINT", None),
         ("000012", "BIGINT", None),
         ("000012", "DOUBLE", None),
+        ("-0012", "BIGINT", -12),
         ("000012", "DECIMAL(18,2)", Decimal(12)),
         (2.5, "BIGINT", 2),
         (Decimal("2.5"), "BIGINT", 3),

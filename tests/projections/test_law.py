@@ -68,14 +68,14 @@ def logs(draw, *, in_order=False):
     versions = {key: draw(st.permutations(range(1, size + 1))) for key in ("x", "y")}
     versioned = draw(st.sets(st.sampled_from(["x", "y"])))
     found = []
-    for n, position in enumerate(positions):
+    for n, place in enumerate(positions):
         stream = draw(st.sampled_from(["x", "y"]))
         given_version = None if stream not in versioned else n if in_order else versions[stream][n]
         found.append(
             engine.event(
                 draw(st.sampled_from(TYPES)),
                 draw(DATA),
-                position=position,
+                position=place,
                 service=draw(st.sampled_from(["s", "t"])),
                 stream_id=stream,
                 version=given_version,
@@ -207,11 +207,11 @@ def dense_logs(draw):
         engine.event(
             draw(st.sampled_from(TYPES)),
             draw(st.fixed_dictionaries(FEW)),
-            position=position,
+            position=place,
             version=version_,
             effective_at=draw(st.sampled_from(INSTANTS[:2])),
         )
-        for position, version_ in zip(positions, versions, strict=True)
+        for place, version_ in zip(positions, versions, strict=True)
     ]
 
 

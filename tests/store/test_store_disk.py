@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -231,13 +232,18 @@ print("done")
 """
 
 
-def test_a_store_that_may_not_be_written_to_is_read_and_refuses_appends(tmp_path):
-    store = new_store(tmp_path)
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter; pytest keeps its own to itself."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_store_that_may_not_be_written_to_is_read_and_refuses_appends(open_folder):
+    store = new_store(open_folder)
     store.append([event(1)])
     folders = [store.path, *(path for path in store.path.rglob("*") if path.is_dir())]
-    shut = [parent for parent in store.path.parents if parent.stat().st_mode & 0o5 != 0o5]
-    for path in shut:
-        path.chmod(path.stat().st_mode | 0o5)
     for folder in folders:
         folder.chmod(0o555)
     try:
@@ -245,8 +251,6 @@ def test_a_store_that_may_not_be_written_to_is_read_and_refuses_appends(tmp_path
     finally:
         for folder in folders:
             folder.chmod(0o755)
-        for path in shut:
-            path.chmod(0o700)
     store.append([event(2)])
     assert store.info().events == 2
 
