@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +14,8 @@ from esanalytics.cli._ending import say
 from esanalytics.cli._options import STORE, examples, pairs
 from esanalytics.cli._reading import FORMATS, Reading, by_format
 from esanalytics.errors import EsAnalyticsError
+from esanalytics.events import Source
+from esanalytics.store import Commit
 
 __all__ = ["ingest"]
 
@@ -94,19 +98,22 @@ def ingest(
     service, version, schema_version, correlation_id, causation_id, data and metadata; what is none of these becomes
     data.
     """
-    appended = duplicates = quarantined = 0
     sources = [Reading(**reading).source(*group) for group in by_format(files, reading.pop("format"))]
     with Store.open(store) as opened:
-        for source in sources:
-            try:
-                done = opened.append(source, service=service, stream=stream, on_invalid=on_invalid)
-            except EsAnalyticsError as error:
-                if appended:
-                    error.add_note(f"{appended:,} events of the files of another format before are appended")
-                raise
-            appended += done.appended
-            duplicates += done.duplicates
-            quarantined += done.quarantined
-    say(f"{appended:,} appended, {duplicates:,} duplicates, {quarantined:,} quarantined")
-    if quarantined:
+        append = partial(opened.append, service=service, stream=stream, on_invalid=on_invalid)
+        done = _appended(append, sources)
+    say(f"{done.appended:,} appended, {done.duplicates:,} duplicates, {done.quarantined:,} quarantined")
+    if done.quarantined:
         say(f"esanalytics info {store} tells why")
+
+
+def _appended(append: Callable[[Source], Commit], sources: Iterable[Source]) -> Commit:
+    done = Commit(None, None, 0, 0, 0)
+    for source in sources:
+        try:
+            done += append(source)
+        except EsAnalyticsError as error:
+            if done.appended:
+                error.add_note(f"{done.appended:,} events of the files of another format before are appended")
+            raise
+    return done

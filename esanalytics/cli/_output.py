@@ -61,8 +61,9 @@ def show(result: Result, target: Target) -> None:
     if target.chosen == "table":
         _show_table(result, target)
         return
+    documents = payloads(result)
     rows = limited(result, target.limit) if target.limit else result
-    write(_FORMS[target.chosen](batches(rows), payloads(rows)), target.path)
+    write(_FORMS[target.chosen](batches(rows), documents), target.path)
 
 
 def write(chunks: Iterable[bytes], path: Path | None) -> None:
@@ -92,8 +93,9 @@ def terminal_width() -> int | None:
 
 def _show_table(result: Result, target: Target) -> None:
     limit = _TABLE_ROWS if target.limit is None else target.limit
+    documents = payloads(result)  # asked of the query as it was given, so that an error points into that
     rows = limited(result, limit + 1) if limit else result
-    table = Table(payloads(rows), terminal_width() if target.path is None else None, limit)
+    table = Table(documents, terminal_width() if target.path is None else None, limit)
     write(table.chunks(batches(rows)), target.path)
     for note in table.notes(lambda: len(result)):
         say(note)

@@ -60,9 +60,13 @@ def state(
         seen = log.where(type=types) if types else log
         fold = chosen or ea.merged(seen)
         columns = tuple(key_columns(fold))
-        if key and len(key) != len(columns):
-            names = ", ".join(columns)
-            raise click.UsageError(
-                f"the key has {len(columns)} columns ({names}), {len(key)} were given; repeat --key for each"
-            )
+        _check_key(key, columns)
         show(ordered(ea.state_at(seen, fold, key=key or None), columns), target)
+
+
+def _check_key(key: tuple[str, ...], columns: tuple[str, ...]) -> None:
+    if key and len(key) != len(columns):
+        names = ", ".join(columns)
+        raise click.UsageError(
+            f"the key has {len(columns)} columns ({names}), {len(key)} were given; repeat --key for each"
+        )

@@ -113,7 +113,7 @@ class Result:
         return self.batches().__arrow_c_stream__(requested_schema)
 
     def __len__(self) -> int:
-        with self._run(lambda sql: f"SELECT count(*) FROM ({sql})") as (cursor, plan):
+        with self._run(lambda sql: f"SELECT count(*) FROM (\n{sql}\n)") as (cursor, plan):
             return int(cursor.execute(plan.query, plan.parameters).fetchall()[0][0])
 
     def __bool__(self) -> bool:
@@ -199,7 +199,7 @@ def _holding(reader: pa.RecordBatchReader, _alive: object) -> Iterator[pa.Record
 
 
 def _limited(rows: int) -> Callable[[str], str]:
-    return lambda sql: f"SELECT * FROM ({sql}) LIMIT {int(rows)}"
+    return lambda sql: f"SELECT * FROM (\n{sql}\n) LIMIT {int(rows)}"
 
 
 def _quoted(name: str) -> str:

@@ -1,6 +1,7 @@
 """Casts in Python, as DuckDB's ``try_cast`` does them: None where the value does not fit.
 
-Text is read in ISO 8601 and plain decimal forms; DuckDB also takes a few others (``0x1f``, ``epoch``).
+Text is read in ISO 8601 and plain decimal forms. DuckDB also takes a few others (``0x1f``, ``epoch``), and has ways of
+its own with an exponent in a DECIMAL whose digits are about used up (``1000e-1`` as DECIMAL(4,1) is NULL).
 """
 
 from __future__ import annotations

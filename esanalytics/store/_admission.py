@@ -84,10 +84,13 @@ CREATE OR REPLACE TEMP TABLE known AS
 SELECT row, e.position AS place FROM fresh JOIN (SELECT event_id, position FROM {files} WHERE {when}) e USING (event_id)
 """
 _COMPARE_KNOWN = f"""
-SELECT a.row, a.event_id, a.origin || ':' || a.line, 'position ' || b.position, {_SAME},
-    a.data::JSON::VARCHAR, b.data::JSON::VARCHAR
-FROM known JOIN staged a USING (row) JOIN {{files}} b ON b.position = known.place
-WHERE NOT ({_SAME} AND a.data::JSON::VARCHAR = b.data::JSON::VARCHAR)
+SELECT * EXCLUDE (place) FROM (
+    SELECT a.row, a.event_id, a.origin || ':' || a.line, 'position ' || b.position, {_SAME} AS same,
+        a.data::JSON::VARCHAR AS data, b.data::JSON::VARCHAR AS other, b.position AS place
+    FROM known JOIN staged a USING (row) JOIN {{files}} b ON b.position = known.place
+)
+QUALIFY NOT bool_or(same AND data = other) OVER (PARTITION BY row)
+    AND row_number() OVER (PARTITION BY row ORDER BY same DESC, place) = 1
 """
 _NOT_ABOVE = "SELECT 1 FROM fresh JOIN streams USING (service, stream_id) WHERE version <= top LIMIT 1"
 _STREAMS = """
@@ -115,9 +118,10 @@ FROM (
 ) {{streams}}
 """
 _PLACE = f"(occurred_at, coalesce(version, {LOWEST_VERSION}))"
-_LATE = f"coalesce(lag({_PLACE}) OVER (PARTITION BY service, stream_id ORDER BY position) > {_PLACE}, false)"
-_CLOCK = """coalesce(version IS NOT NULL
-    AND lag(occurred_at) OVER (PARTITION BY service, stream_id ORDER BY version) > occurred_at, false)"""
+_BEFORE = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+_LATE = f"coalesce(max({_PLACE}) OVER (PARTITION BY service, stream_id ORDER BY position {_BEFORE}) > {_PLACE}, false)"
+_CLOCK = f"""coalesce(version IS NOT NULL
+    AND max(occurred_at) OVER (PARTITION BY service, stream_id ORDER BY version {_BEFORE}) > occurred_at, false)"""
 _LATE_IN_STORE = "coalesce(latest > occurred_at OR top > version OR (latest = occurred_at AND top >= version), false)"
 _CLOCK_IN_STORE = "coalesce(version IS NOT NULL AND (latest > occurred_at OR top > version), false)"
 
@@ -203,8 +207,8 @@ class Admission:
         """Yield the new events that have no place in their stream; as ``known``, which runs before."""
         scope = self.scope()
         if scope is not None:
-            yield from _misplaced(self.cursor, scope)
             yield from _misplaced_in_store(self.cursor, _of_streams(self.files, scope), scope, self.locate)
+            yield from _misplaced(self.cursor, scope)
 
     def number(self, head: int) -> Scope | None:
         """Fill ``numbers`` for the events that remain, after ``misplaced`` has run; None where none does.
@@ -216,7 +220,7 @@ class Admission:
         if scope is None:
             return None
         known = _any(self.cursor, "SELECT 1 FROM streams LIMIT 1")
-        in_order = scope.in_time and not scope.versioned
+        in_order = scope.in_time and not scope.versioned and not scope.recorded
         late = [*([] if in_order else [_LATE]), *([_LATE_IN_STORE] if known else [])]
         clock = [*([_CLOCK] if scope.versioned else []), *([_CLOCK_IN_STORE] if known else [])]
         statement = _NUMBERS.format(

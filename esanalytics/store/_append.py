@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from esanalytics._instants import iso
 from esanalytics.engines import DuckDB
 from esanalytics.errors import (
     AppendConflictError,
+    CorruptFileError,
     EsAnalyticsError,
     InvalidEventError,
     StoreError,
@@ -27,7 +29,7 @@ from esanalytics.errors import (
 from esanalytics.events import Batch, Refusal, storage_types
 from esanalytics.store import _staging
 from esanalytics.store._admission import Admission, Problem, Scope, derive_ids, start
-from esanalytics.store._commits import CommitLog, Head, RaceLost
+from esanalytics.store._commits import CommitLog, Head, NotCommitted, RaceLost
 from esanalytics.store._files import DataFile
 from esanalytics.store._intake import batches, in_all
 from esanalytics.store._lock import exclusive
@@ -71,6 +73,7 @@ class Commit:
         )
 
 
+_DATA_FILE = re.compile(r"(/[^'\"\n]*?\.parquet)")
 _TAKE_VERSIONS = """
 UPDATE staged SET version = $expected + n FROM (SELECT row AS nr, row_number() OVER (ORDER BY row) AS n FROM fresh) AS f
 WHERE f.nr = staged.row
@@ -172,7 +175,7 @@ class Appender:
         last = head.position + new.rows
         try:
             self.log.append(head, files, last)
-        except Exception:
+        except (RaceLost, NotCommitted):
             self.writer.discard(file.path for file in files)
             raise
         return Commit(head.position + 1, last, new.rows, duplicates, len(set_aside))
@@ -204,6 +207,7 @@ class Appender:
         last = max((file.last_recorded for file in head.files), default=_BEGINNING)
         if new.recorded:
             _check_recorded(cursor, last)
+            last = max(last, cursor.execute("SELECT max(recorded_at) FROM fresh").fetchall()[0][0])
         now = sql.text(sql.literal(max(dt.datetime.now(dt.UTC), last)))
         return _ROWS.format(now=now)
 
@@ -299,15 +303,23 @@ def explained(path: Path) -> Iterator[None]:
         if isinstance(error, EsAnalyticsError):
             raise
         raise StoreError(path, *_reason(str(error), error.errno)) from error
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
+        damaged = _DATA_FILE.search(str(error))
+        if damaged and not _says_full(str(error)):
+            reason = f"cannot be read ({str(error).splitlines()[0]})" if Path(damaged[1]).exists() else "is missing"
+            raise CorruptFileError(damaged[1], reason) from error
         raise StoreError(path, *_reason(str(error), None)) from error
-    except DeltaError as error:
+    except (DeltaError, NotCommitted) as error:
         raise StoreError(path, *_reason(str(error), None)) from error
+
+
+def _says_full(text: str) -> bool:
+    return any(words in text.lower() for words in ("no space left", "disk quota"))
 
 
 def _reason(text: str, number_: int | None) -> tuple[str, str]:
     lowered = text.lower()
-    if number_ in _FULL or "no space left" in lowered or "disk quota" in lowered:
+    if number_ in _FULL or _says_full(text):
         return "the disk is full, nothing was appended", "free some space and run the same call again"
     if number_ in {errno.EACCES, errno.EPERM, errno.EROFS} or "permission denied" in lowered or "read-only" in lowered:
         return (

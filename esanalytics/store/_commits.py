@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
 
 from esanalytics._instants import iso
@@ -26,7 +26,7 @@ from esanalytics.errors import StoreExistsError, StoreFormatError, StoreNotFound
 from esanalytics.events import storage_types
 from esanalytics.store._files import DataFile, Period
 
-__all__ = ["FORMAT", "CommitLog", "DeltaLog", "Head", "RaceLost"]
+__all__ = ["FORMAT", "CommitLog", "DeltaLog", "Head", "NotCommitted", "RaceLost", "has_entries"]
 
 FORMAT = 1
 """The store's format; a store of a greater one is refused."""
@@ -41,10 +41,15 @@ _DELTA_TYPES = {
 }
 _STATS = ("position", "stream_id", "occurred_at", "recorded_at")
 _REOPEN_AFTER = 50
+_LOST = "Concurrent transaction failed"
 _CONFIGURATION = {
     "delta.checkpointInterval": "16",
     "delta.deletedFileRetentionDuration": "interval 1 hours",
 }
+
+
+class NotCommitted(Exception):  # noqa: N818  the store says it in words of its own
+    """The commit failed, and it is certain that nothing of it is visible."""
 
 
 class RaceLost(Exception):  # noqa: N818  no error of the user's: the writer tries again
@@ -96,7 +101,7 @@ class DeltaLog:
         Raises:
             StoreExistsError: there is a table already.
         """
-        if (path / "_delta_log").exists():
+        if has_entries(path):
             raise StoreExistsError(path.parent, "a store")
         path.mkdir(parents=True, exist_ok=True)
         own = {"esanalytics.format": str(FORMAT), "esanalytics.partition": partition}
@@ -124,7 +129,7 @@ class DeltaLog:
             StoreFormatError: it was written by a newer version.
         """
         try:
-            table = DeltaTable(path) if (path / "_delta_log").is_dir() else None
+            table = DeltaTable(path) if has_entries(path) else None
         except TableNotFoundError:
             table = None
         if table is None:
@@ -183,14 +188,22 @@ class DeltaLog:
     def _commit(self, actions: Sequence[AddAction | RemoveAction], fence: Transaction) -> None:
         properties = CommitProperties(app_transactions=[fence], max_commit_retries=100)
         schema, columns = self._table.schema(), ["service", self.partition]
+        before = self._table.version()
         try:
             self._table.create_write_transaction([*actions], "append", schema, columns, commit_properties=properties)
         except DeltaError as error:
-            if "oncurrent" in str(error) or "conflict" in str(error).lower():
+            if isinstance(error, CommitFailedError) and _LOST in str(error):
                 raise RaceLost from error
-            raise
+            self._land(actions, error)
         self._commits += 1
-        self._sync_since(self._table.version())
+        self._sync_since(before)
+
+    def _land(self, actions: Sequence[AddAction | RemoveAction], error: DeltaError) -> None:
+        """Find out whether a commit that ended in an error landed: what failed may be the checkpoint after it."""
+        self._table = DeltaTable(self.path)
+        live = {unquote(path) for path in pa.table(self._table.get_add_actions()).column("path").to_pylist()}
+        if not any(isinstance(action, AddAction) and action.path in live for action in actions):
+            raise NotCommitted(str(error)) from error
 
     def _refresh(self) -> None:
         if self._commits >= _REOPEN_AFTER:
@@ -227,6 +240,11 @@ class DeltaLog:
         for entry in range(version + 1, self._table.version() + 1):
             _sync(folder / f"{entry:020d}.json")
         _sync(folder)
+
+
+def has_entries(path: Path) -> bool:
+    """Tell whether a log was ever begun here: a process may have died between making the folder and the first entry."""
+    return any((path / "_delta_log").glob("*.json"))
 
 
 def _sync(path: Path) -> None:

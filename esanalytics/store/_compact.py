@@ -14,7 +14,7 @@ import duckdb
 from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB
 from esanalytics.errors import CorruptFileError
-from esanalytics.store._commits import CommitLog, Head, RaceLost
+from esanalytics.store._commits import CommitLog, Head, NotCommitted, RaceLost
 from esanalytics.store._files import DataFile
 from esanalytics.store._lock import exclusive, unless_held
 from esanalytics.store._writing import Writer
@@ -98,7 +98,7 @@ class Compactor:
         except RaceLost:
             self.writer.discard(file.path for file in new)
             return False
-        except Exception:
+        except NotCommitted:
             self.writer.discard(file.path for file in new)
             raise
         for file in old:

@@ -11,16 +11,21 @@ import pyarrow.compute as pc
 from esanalytics.events import Groups
 from esanalytics.store._payload import has_empty_name, is_variant, shapes
 
-__all__ = ["gather", "normal", "single"]
+__all__ = ["Unreadable", "gather", "normal", "single"]
 
 _INT64_MAX = 2**63 - 1
+
+
+class Unreadable(ValueError):  # noqa: N818  the store says it in words of its own
+    """No row of a batch can be read."""
 
 
 def gather(names: Sequence[str], columns: Sequence[pa.Array]) -> Groups:
     """Make one payload column out of several columns.
 
     Raises:
-        ValueError: a name is empty or there twice, or an integer does not fit 64 bits.
+        Unreadable: a name is empty or there twice, or a column holds what no payload can.
+        ValueError: an integer does not fit 64 bits.
     """
     _check(names, columns)
     return tuple(_by_absence(names, columns))
@@ -40,6 +45,10 @@ def normal(column: pa.Field, values: pa.ChunkedArray) -> Groups | None:
     return _from_objects(whole.to_pylist(maps_as_pydicts="strict"))
 
 
+def _is_interval(values: pa.Array) -> bool:
+    return bool(pa.types.is_interval(values.type))
+
+
 def single(values: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return a column as one array."""
     if isinstance(values, pa.Array):
@@ -49,11 +58,16 @@ def single(values: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _check(names: Sequence[str], columns: Sequence[pa.Array]) -> None:
+    odd = next(
+        (n for n, v in zip(names, columns, strict=True) if pa.types.is_duration(v.type) or _is_interval(v)), None
+    )
+    if odd is not None:
+        raise Unreadable(f"the column {odd!r} holds durations, which no payload can; send numbers or text")
     repeated = next((name for name in names if list(names).count(name) > 1), None)
     if repeated is not None:
-        raise ValueError(f"the column {repeated!r} is there twice; rename one")
+        raise Unreadable(f"the column {repeated!r} is there twice; rename one")
     if "" in names or any(has_empty_name(values.type) for values in columns):
-        raise ValueError("an empty key in the payload; give every column and field a name")
+        raise Unreadable("an empty key in the payload; give every column and field a name")
     for name, values in zip(names, columns, strict=True):
         if pa.types.is_uint64(values.type) and (pc.max(values).as_py() or 0) > _INT64_MAX:
             raise ValueError(f"an integer in {name!r} does not fit 64 bits; send it as text or as a decimal")

@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import fields
 from typing import Any
@@ -101,15 +102,23 @@ def _pieces(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
 
 
 def _from_pandas(frame: Any, cursor: Cursor, now: dt.datetime) -> Iterator[Batch]:  # noqa: ANN401  pandas, not imported
+    if not hasattr(frame, "columns"):
+        raise InvalidEventError(type(frame).__name__, None, "this holds no events", _REMEDY)
+    if not frame.columns.is_unique:
+        raise InvalidEventError("DataFrame", None, "two columns have the same name", "rename one")
     if not _holds_objects(frame):
         try:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            pass
-        else:
-            return _from_arrow(table.to_reader())
-    records = (dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None))
-    return _from_python(({k: _cell(v) for k, v in row.items()} for row in records), cursor, now)
+            return _from_arrow(pa.Table.from_pandas(frame, preserve_index=False).to_reader())
+        except (pa.ArrowException, TypeError, ValueError):
+            pass  # columns of mixed objects: they are read row by row
+    records = (zip(map(str, frame.columns), row, strict=True) for row in frame.itertuples(index=False, name=None))
+    return _from_python((_record(cells) for cells in records), cursor, now)
+
+
+def _record(cells: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Make an event of a row of a frame; an empty cell is an absent field."""
+    found = ((name, _cell(value)) for name, value in cells)
+    return {name: value for name, value in found if value is not None}
 
 
 def _holds_objects(frame: Any) -> bool:  # noqa: ANN401  pandas, not imported
@@ -129,7 +138,8 @@ def _from_python(events: Iterable[object], cursor: Cursor, now: dt.datetime) -> 
         own = own or cursor()
         read, refused = _read(rows, now)
         sound, flawed = _sound(read, own)
-        yield _batch(sound, (*refused, *flawed), done=len(rows))
+        written, garbled = _encodable(sound)
+        yield _batch(written, (*refused, *flawed, *garbled), done=len(rows))
 
 
 def _read(rows: Iterable[tuple[int, object]], now: dt.datetime) -> tuple[list[_Row], list[Refusal]]:
@@ -144,6 +154,10 @@ def _read(rows: Iterable[tuple[int, object]], now: dt.datetime) -> tuple[list[_R
                     envelope[name] = _payload(envelope[name], name)
         except (TypeError, ValueError) as error:
             refused.append(Refusal("row", line, str(error), repr(row)[:_LONGEST_RAW]))
+        except RecursionError:
+            refused.append(
+                Refusal("row", line, "the payload is nested too deep", "a payload nested too deep to be shown")
+            )
         else:
             found.append((line, envelope))
     return found, refused
@@ -161,6 +175,23 @@ def _sound(rows: list[_Row], cursor: duckdb.DuckDBPyConnection) -> tuple[list[_R
         Refusal("row", rows[row][0], reason, json.dumps(rows[row][1], default=str)) for row, reason in flawed.items()
     ]
     return [row for number, row in enumerate(rows) if number not in flawed], refused
+
+
+def _encodable(rows: list[_Row]) -> tuple[list[_Row], list[Refusal]]:
+    """Part the rows whose text is Unicode from those with half a character in it."""
+    try:
+        "".join(str(value) for _, row in rows for value in row.values() if isinstance(value, str)).encode()
+    except UnicodeEncodeError:
+        good = [row for row in rows if _is_unicode(row[1])]
+        bad = [row for row in rows if not _is_unicode(row[1])]
+        return good, [
+            Refusal("row", line, "its text is not valid Unicode", json.dumps(row, default=str)) for line, row in bad
+        ]
+    return rows, []
+
+
+def _is_unicode(row: Mapping[str, object]) -> bool:
+    return not any(re.search("[\ud800-\udfff]", value) for value in row.values() if isinstance(value, str))
 
 
 def _batch(rows: list[_Row], refused: tuple[Refusal, ...], *, done: int) -> Batch:
@@ -187,10 +218,10 @@ def _envelope(row: object, now: dt.datetime) -> dict[str, object]:
         return {**found, "occurred_at": now if row.occurred_at is None else row.occurred_at}
     if not isinstance(row, Mapping):
         raise TypeError(f"{type(row).__name__} is no event; give a dict or an ea.Event")
-    extra = {str(name): value for name, value in row.items() if name not in ENVELOPE}
-    if not extra:
-        return {str(name): value for name, value in row.items()}
+    extra = {str(name): value for name, value in row.items() if name not in ENVELOPE and name != "effective_at"}
     found = {name: value for name, value in row.items() if name in ENVELOPE}
+    if not extra:
+        return found
     if "data" not in row:
         return {**found, "data": extra}
     if isinstance(row.get("metadata"), str):

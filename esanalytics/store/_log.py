@@ -126,7 +126,8 @@ class Log:
         """
         defaults = Defaults(service=service, stream=stream)
         given = events.events() if isinstance(events, Log) else events
-        extra = write_extra(given, self._reader.engine, self._base.position, defaults)
+        last = max((e.file.last_position for e in self._base.extra), default=self._base.position)
+        extra = write_extra(given, self._reader.engine, max(last, self._base.position), defaults)
         return replace(self, _base=replace(self._base, extra=(*self._base.extra, *extra)))
 
     def sql(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -55,6 +56,7 @@ _FROM_TEXT = (
 )
 _FROM_STRUCT = "SELECT nr, value::VARIANT FROM payload_group"
 _FEW = 500
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -79,9 +81,13 @@ def to_json(payload: Mapping[str, Any]) -> str:
 def json_flaw(text: str) -> str | None:
     """Say what is wrong with a JSON text, exactly; None where nothing is."""
     try:
-        json.loads(text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_float)
+        value = json.loads(text, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_float)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except _FlawError as error:
         return str(error)
+    except UnicodeEncodeError:
+        return "the payload holds half a character (a lone surrogate)"
     except RecursionError:
         return "the payload is nested too deep to be checked"
     except ValueError as error:

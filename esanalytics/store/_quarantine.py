@@ -36,7 +36,7 @@ class Quarantine:
         part.replace(target)
 
     def rows(self) -> list[Refusal]:
-        """Return what is set aside, file by file."""
+        """Return what is set aside, file by file; a row that came in several loads is there once."""
         files = sorted(self.folder.glob("*.jsonl"))
         lines = (line for file in files for line in file.read_text(encoding="utf-8").split("\n") if line)
-        return [Refusal(**json.loads(line)) for line in lines]
+        return list(dict.fromkeys(Refusal(**json.loads(line)) for line in lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
@@ -13,12 +13,14 @@ import pyarrow.compute as pc
 
 from esanalytics.errors import InvalidEventError
 from esanalytics.events import ENVELOPE, LOWEST_VERSION, TEXT_COLUMNS, TYPES, Batch, Groups, Refusal
-from esanalytics.store._gather import gather, normal, single
+from esanalytics.store._gather import Unreadable, gather, normal, single
 from esanalytics.store._payload import AS_VARIANT, fill, flawed_rows, is_variant
 
 __all__ = ["Defaults", "create", "stage"]
 
 _PAYLOADS = ("data", "metadata")
+_FATAL = (duckdb.FatalException, duckdb.InternalException)
+_OF_ROWS = (duckdb.Error, pa.ArrowException, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _TIMES = ("occurred_at", "recorded_at")
 _PARSED = ("version", "schema_version", *_TIMES)
 _LEFT_OUT = ("effective_at",)
@@ -34,6 +36,7 @@ CREATE OR REPLACE TEMP TABLE staged (
     correlation_id VARCHAR, causation_id VARCHAR, data VARIANT, metadata VARIANT, flaw VARCHAR
 )
 """
+_FIRST, _LAST = "'0001-01-01'::TIMESTAMPTZ", "'9999-12-31 23:59:59.999999'::TIMESTAMPTZ"
 _RULES = (
     ("known IS NOT NULL", "known"),
     ("coalesce(stream_id, '') = ''", "'stream_id is missing or empty'"),
@@ -46,22 +49,24 @@ _RULES = (
         for name in _TIMES
         for rule in (
             (f"raw_{name} IS NOT NULL AND {name} IS NULL", f"'{name} is no instant: ' || raw_{name}[:100]"),
-            (
-                f"NOT isfinite({name}) OR year({name}) NOT BETWEEN 1 AND 9999",
-                f"'{name} is outside the years 1 to 9999'",
-            ),
+            (f"{name} NOT BETWEEN {_FIRST} AND {_LAST}", f"'{name} is outside the years 1 to 9999'"),
         )
     ),
-    ("raw_version IS NOT NULL AND version IS NULL", "'version is no 64-bit integer: ' || raw_version[:100]"),
-    (f"version = ({LOWEST_VERSION})", "'version is out of range'"),
-    (
-        "coalesce(schema_version, 0) < 1 AND raw_schema_version IS NOT NULL",
-        "'schema_version is no number from 1'",
+    *(
+        (
+            f"raw_{name} IS NOT NULL AND TRY_CAST(raw_{name} AS DOUBLE) IS DISTINCT FROM {name}::DOUBLE",
+            f"'{name} is no integer of {bits} bits: ' || raw_{name}[:100]",
+        )
+        for name, bits in (("version", 64), ("schema_version", 32))
     ),
+    (f"version = ({LOWEST_VERSION})", "'version is out of range'"),
+    ("schema_version < 1", "'schema_version is less than 1'"),
+    ("NOT is_object", "'the payload is no object'"),
 )
 _FLAWED = """
 SELECT row - $first, line, flaw, data::JSON::VARCHAR FROM staged WHERE row >= $first AND flaw IS NOT NULL ORDER BY row
 """
+_OBJECT = "starts_with(variant_typeof(data), 'OBJECT')"
 _DATE = "'^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}'"
 
 
@@ -90,20 +95,55 @@ def stage(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults:
     Raises:
         InvalidEventError: the batch as a whole cannot be read.
     """
-    if batch.rows.num_rows == 0:
-        return list(batch.refused)
-    frame = _Frame(groups=dict(batch.payloads))
+    found = _staged(cursor, replace(batch, refused=()), first, defaults)
+    return sorted([*batch.refused, *found], key=lambda refusal: refusal.line or 0)
+
+
+def _staged(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults: Defaults) -> list[Refusal]:
+    """Stage a batch; where the engine stumbles over a row, find it by halving."""
+    rows = batch.rows.num_rows
+    if rows == 0:
+        return []
     try:
-        table = _normal(cursor, batch, frame)
-    except ValueError as error:
+        return _insert(cursor, batch, first, defaults)
+    except Unreadable as error:
         raise InvalidEventError(batch.origin, None, str(error)) from error
+    except _FATAL:
+        raise
+    except _OF_ROWS as error:
+        if rows == 1:
+            reason = f"the event cannot be stored: {str(error).splitlines()[0]}"
+            return [Refusal(batch.origin, _lines(batch)[0].as_py(), reason, _raw(batch.rows, 0, None))]
+    half = rows // 2
+    return [
+        *_staged(cursor, _part(batch, 0, half), first, defaults),
+        *_staged(cursor, _part(batch, half, rows), first + half, defaults),
+    ]
+
+
+def _part(batch: Batch, start: int, end: int) -> Batch:
+    lines = None if batch.lines is None else batch.lines.slice(start, end - start)
+    payloads = {name: tuple(_between(group, start, end) for group in groups) for name, groups in batch.payloads.items()}
+    rows = batch.rows.slice(start, end - start)
+    return replace(batch, rows=rows, lines=lines, first_line=batch.first_line + start, payloads=payloads)
+
+
+def _between(group: tuple[pa.Array, pa.Array], start: int, end: int) -> tuple[pa.Array, pa.Array]:
+    rows, values = group
+    inside = pc.and_(pc.greater_equal(rows, start), pc.less(rows, end))
+    return pc.subtract(rows.filter(inside), start), values.filter(inside)
+
+
+def _insert(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults: Defaults) -> list[Refusal]:
+    frame = _Frame(groups=dict(batch.payloads))
+    table = _normal(cursor, batch, frame)
     apart = {name: groups for name, groups in frame.groups.items() if not _covers(groups, table.num_rows)}
     for name, groups in frame.groups.items():
         if name in apart:
             fill(cursor, f"payload_{name}", groups)
         else:
             table = table.append_column(name, groups[0][1])
-    cursor.register("batch", table)
+    cursor.register("batch", table.combine_chunks())
     given = {
         "origin": batch.origin,
         "first": first,
@@ -115,7 +155,7 @@ def stage(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, defaults:
         cursor.execute(f"INSERT INTO staged BY NAME {select}", {k: v for k, v in given.items() if f"${k}" in select})
     finally:
         cursor.unregister("batch")
-    return sorted([*batch.refused, *_flawed(cursor, batch, first)], key=lambda refusal: refusal.line or 0)
+    return _flawed(cursor, batch, first)
 
 
 def _covers(groups: Groups, rows: int) -> bool:
@@ -140,7 +180,7 @@ class _Frame:
     def add(self, column: pa.Field, values: pa.ChunkedArray | pa.Array) -> None:
         """Take a column in, once."""
         if column.name in self.columns:
-            raise ValueError(f"the column {column.name!r} is there twice; rename one")
+            raise Unreadable(f"the column {column.name!r} is there twice; rename one")
         self.columns[column.name] = (column, values)
 
     def flaw(self, found: Mapping[int, str]) -> None:
@@ -202,6 +242,9 @@ def _place_payload(cursor: duckdb.DuckDBPyConnection, frame: _Frame, name: str) 
 
 
 def _readable(column: pa.Field, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        decoded = pa.chunked_array([chunk.dictionary_decode() for chunk in values.chunks], column.type.value_type)
+        return _readable(column.with_type(decoded.type), decoded, frame)
     type_ = values.type if is_variant(column) else _plain(column.type)
     plain = values if type_ == values.type else values.cast(type_)
     if pa.types.is_string(type_):
@@ -264,8 +307,9 @@ def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
     columns += [f"{_raw_text(schema, name)} AS raw_{name}" for name in _PARSED]
     joins = " ".join(f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups)
     given = f"nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)}"
+    outer = f"*, {_is_object(schema)} AS is_object"
     flaw = _flaw([name for name in TEXT_COLUMNS if name in schema.names or name in _DEFAULTS])
-    inner = f"SELECT {given} FROM {_source(schema)} {joins}"
+    inner = f"SELECT {outer} FROM (SELECT {given} FROM {_source(schema)} {joins})"
     return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {flaw} AS flaw FROM ({inner})"
 
 
@@ -282,8 +326,20 @@ def _source(schema: pa.Schema) -> str:
     texts = [name for name in _PAYLOADS if _is_text(schema, name)]
     if not texts:
         return "batch"
-    packed = ", ".join(f"{AS_VARIANT[1].format(json=name)} AS {name}" for name in texts)
+    packed = ", ".join(f"{AS_VARIANT[1].format(json=name)} AS {name}, {_nothing(name)} AS no_{name}" for name in texts)
     return f"(SELECT * EXCLUDE ({', '.join(texts)}), {packed} FROM batch)"
+
+
+def _nothing(name: str) -> str:
+    return f"({name} IS NULL OR trim({name}) = 'null')"
+
+
+def _is_object(schema: pa.Schema) -> str:
+    """Test the payload's kind where the column does not say it."""
+    if "data" not in schema.names:
+        return "true"
+    column = schema.field("data")
+    return "true" if pa.types.is_struct(column.type) and not is_variant(column) else _OBJECT
 
 
 def _value(schema: pa.Schema, groups: Mapping[str, Groups], name: str) -> str:
@@ -294,6 +350,8 @@ def _value(schema: pa.Schema, groups: Mapping[str, Groups], name: str) -> str:
     if name in _TIMES:
         return _time(schema, name)
     value = f"TRY_CAST({name} AS {TYPES[name]})"
+    if name == "schema_version":
+        return f"CASE WHEN {name} IS NULL THEN 1 ELSE {value} END"
     return f"coalesce({value}, {_DEFAULTS[name]})" if name in ("service", "stream_id") else value
 
 
@@ -301,8 +359,9 @@ def _payload(schema: pa.Schema, groups: Mapping[str, Groups], name: str) -> str:
     none = _EMPTY if name == "data" else "NULL::VARIANT"
     if name not in schema.names and name not in groups:
         return none
-    value = AS_VARIANT[0].replace("p.", f"{name}.") if _is_text(schema, name) else f"{name}::VARIANT"
-    return f"CASE WHEN {name} IS NULL THEN {none} ELSE {value} END"
+    if _is_text(schema, name):
+        return f"CASE WHEN no_{name} THEN {none} ELSE {AS_VARIANT[0].replace('p.', f'{name}.')} END"
+    return f"CASE WHEN {name} IS NULL THEN {none} ELSE {name}::VARIANT END"
 
 
 def _time(schema: pa.Schema, name: str) -> str:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import duckdb
+from deltalake.exceptions import DeltaError
+
 from esanalytics.engines import DuckDB
-from esanalytics.errors import InvalidEventError, StoreExistsError, StoreNotFoundError, UnsupportedError
+from esanalytics.errors import (
+    EsAnalyticsError,
+    InvalidEventError,
+    StoreExistsError,
+    StoreNotFoundError,
+    UnsupportedError,
+)
 from esanalytics.events import Refusal
 from esanalytics.store._append import Appender, Commit, OnInvalid, Terms, explained
-from esanalytics.store._commits import DeltaLog
+from esanalytics.store._commits import DeltaLog, NotCommitted, has_entries
 from esanalytics.store._compact import Compaction, Compactor
 from esanalytics.store._files import Period
 from esanalytics.store._log import Log, Reader
@@ -98,9 +108,9 @@ class Store:
         folder = Path(path).absolute()
         if partition not in ("day", "month", "year"):
             raise UnsupportedError(f"partition {partition!r}", "choose 'day', 'month' or 'year'")
-        if (folder / _EVENTS / "_delta_log").exists():
+        if has_entries(folder / _EVENTS):
             raise StoreExistsError(folder, "a store")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(path.name != _EVENTS for path in folder.iterdir())):
             raise StoreExistsError(folder, "there, and not empty")
         with explained(folder):
             log = DeltaLog.create(folder / _EVENTS, partition)
@@ -183,8 +193,8 @@ class Store:
             events.events() if isinstance(events, Log) else events
         )
         if self.auto_compact and commit.appended:
-            with explained(self.path):
-                self._compactor().tidy()
+            with suppress(EsAnalyticsError, OSError, duckdb.Error, DeltaError, NotCommitted):
+                self._compactor().tidy()  # the events are in; what keeps it from tidying, compact() will tell
         return commit
 
     def compact(self, *, retain: dt.timedelta = dt.timedelta(hours=1)) -> Compaction:

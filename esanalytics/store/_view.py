@@ -131,7 +131,7 @@ class _Source:
     extra: tuple[Extra, ...]
 
     def rows(self) -> exp.Query:
-        parts = [self._stored(), *([self._added()] if self.extra else [])]
+        parts = [self._stored(), *(self._added() if self.extra else [])]
         return _united(parts, distinct=False)
 
     def disordered(self) -> exp.Query:
@@ -148,18 +148,29 @@ class _Source:
 
     def _stored(self) -> exp.Select:
         if not self.files:
-            nothing = [exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()]
-            return exp.select(*nothing).where(exp.false())
+            return self._nothing()
         select = exp.select(*(sql.column(name) for name in ENVELOPE))
         select = select.from_(sql.parquet([f"{self.root}/{file.path}" for file in self.files]))
         conditions = [*self._bounds(), *self._names(), *self._removed()]
         return select.where(*conditions) if conditions else select
 
-    def _added(self) -> exp.Select:
+    def _added(self) -> Sequence[exp.Select]:
+        """Give the events of each call of ``with_events``; those with the id of one added later give way to it."""
+        calls = list(dict.fromkeys(id(e.keeper) for e in self.base.extra))
+        return [self._added_by(call, calls[n + 1 :]) for n, call in enumerate(calls)]
+
+    def _added_by(self, call: int, later: Sequence[int]) -> exp.Select:
+        paths = [e.path for e in self.extra if id(e.keeper) == call]
+        after = [e.path for e in self.base.extra if id(e.keeper) in later]
         select = exp.select(*(sql.column(name) for name in ENVELOPE))
-        select = select.from_(sql.parquet([e.path for e in self.extra]))
-        conditions = [*self._known(), *self._names()]
-        return select.where(*conditions) if conditions else select
+        if not paths:
+            return self._nothing()
+        conditions = [*self._known(), *self._names(), *([_not_in(after)] if after else [])]
+        return select.from_(sql.parquet(paths)).where(*conditions)
+
+    def _nothing(self) -> exp.Select:
+        nothing = [exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()]
+        return exp.select(*nothing).where(exp.false())
 
     def _bounds(self) -> Iterable[exp.Expr]:
         if any(file.last_position > self.base.position for file in self.files):
@@ -178,8 +189,7 @@ class _Source:
     def _removed(self) -> Iterable[exp.Expr]:
         yield from (self._never(condition) for condition in self.base.without)
         if self.base.extra:
-            ids = exp.select(sql.column("event_id")).from_(sql.parquet([e.path for e in self.base.extra]))
-            yield exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery()))
+            yield _not_in([e.path for e in self.base.extra])
 
     def _never(self, condition: exp.Expr) -> exp.Expr:
         """Test that an event is not one of those that never happened."""
@@ -190,6 +200,12 @@ class _Source:
         removed = relation(self.files, self.root, before, names).tree.where(condition.copy())
         positions = exp.select(sql.column("position")).from_(removed.subquery("removed"))
         return exp.Not(this=exp.In(this=sql.column("position"), query=positions.subquery()))
+
+
+def _not_in(paths: Sequence[str]) -> exp.Expr:
+    """Test that an event's id is in none of these files."""
+    ids = exp.select(sql.column("event_id")).from_(sql.parquet(paths))
+    return exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery()))
 
 
 def _united(parts: Sequence[exp.Query], *, distinct: bool) -> exp.Query:

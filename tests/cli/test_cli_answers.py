@@ -16,6 +16,7 @@ EVERYTHING = "select * from events order by position"
 KINDS = """
 select 1 as n, 1.10::decimal(18,2) as amount, 12345678901234567890.123456789::decimal(38,9) as long,
     0.0000001::decimal(18,9) as small, 0.1::double as real, 'nan'::double as nan, true as yes,
+    'a, b' as comma, 'null'::json as nil,
     'a "b", c' as quoted, '' as empty, null::varchar as nothing, e'two\\nlines' as lines, 'Novák 東' as name,
     timestamptz '2026-03-03 10:00:00.5+02' as at, timestamp '2026-03-03 10:00:00' as naive, date '2026-03-03' as day,
     time '10:00:00' as clock, {'x': 1.10::decimal(4,2), 'y': [1, null]} as nested, map {'k': 1} as pairs,
@@ -86,7 +87,8 @@ def test_json_keeps_every_kind_of_value(run, shop):
     assert found == {
         "n": 1, "amount": Decimal("1.10"), "long": Decimal("12345678901234567890.123456789"),
         "small": Decimal("0.000000100"), "real": Decimal("0.1"), "nan": None, "yes": True,
-        "quoted": 'a "b", c', "empty": "", "nothing": None, "lines": "two\nlines", "name": "Novák 東",
+        "quoted": 'a "b", c', "comma": "a, b", "nil": None,
+        "empty": "", "nothing": None, "lines": "two\nlines", "name": "Novák 東",
         "at": "2026-03-03T08:00:00.500000Z", "naive": "2026-03-03T10:00:00.000000", "day": "2026-03-03",
         "clock": "10:00:00.000000", "nested": {"x": Decimal("1.10"), "y": [1, None]}, "pairs": {"k": 1},
         "bytes": "ab", "document": {"a": Decimal("1.10")}, "payload": {"a": "b", "n": 1}, "word": "text",
@@ -100,7 +102,8 @@ def test_csv_keeps_every_kind_of_value(run, shop):
     found = dict(zip(header, row, strict=True))
     assert found == {
         "n": "1", "amount": "1.10", "long": "12345678901234567890.123456789", "small": "0.000000100", "real": "0.1",
-        "nan": "nan", "yes": "true", "quoted": 'a "b", c', "empty": "", "nothing": "", "lines": "two\nlines",
+        "nan": "nan", "yes": "true", "quoted": 'a "b", c', "comma": "a, b", "nil": "",
+        "empty": "", "nothing": "", "lines": "two\nlines",
         "name": "Novák 東", "at": "2026-03-03T08:00:00.500000Z", "naive": "2026-03-03T10:00:00.000000",
         "day": "2026-03-03", "clock": "10:00:00.000000", "nested": '{"x":1.10,"y":[1,null]}', "pairs": '{"k":1}',
         "bytes": "ab", "document": '{"a": 1.10}', "payload": '{"a":"b","n":1}', "word": "text",
