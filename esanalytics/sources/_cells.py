@@ -141,9 +141,7 @@ class _Rows:
         numbers = np.frombuffer(self.data, np.uint8)
         blank = _text_length(numbers, self.begins, self.stops) == 0
         sound = (self.counts == width) & ~blank & (self.counts > 0)
-        refused = [
-            self._refusal(int(row), width) for row in np.flatnonzero(~sound & ~blank & (self.counts > 0))
-        ]
+        refused = [self._refusal(int(row), width) for row in np.flatnonzero(~sound & ~blank & (self.counts > 0))]
         if not is_text(self.data):
             refused += self._undecodable(sound)
         cells = self.firsts[sound][:, None] + np.arange(width)
@@ -200,9 +198,7 @@ def _row_by_row(block: Block, width: int) -> Cells:
         if row.fault is None and row.cells == [""] and not block.data[row.start : row.end].strip(b"\r\n"):
             continue
         if fault:
-            refused.append(
-                refusal(block.origin, row.line, fault, block.data[row.start : row.end].rstrip(b"\r\n"))
-            )
+            refused.append(refusal(block.origin, row.line, fault, block.data[row.start : row.end].rstrip(b"\r\n")))
             continue
         cells.append(row.cells)
         lines.append(row.line)

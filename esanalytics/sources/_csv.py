@@ -149,9 +149,7 @@ def _layout(path: str, source: DelimitedText) -> _Layout | None:
 def _names(names: Sequence[str], origin: str) -> tuple[str, ...]:
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
-        raise SourceError(
-            origin, 1, f"two columns are named {twice[0]!r}", "rename one; the names must differ"
-        )
+        raise SourceError(origin, 1, f"two columns are named {twice[0]!r}", "rename one; the names must differ")
     return tuple(names)
 
 
@@ -243,9 +241,7 @@ def _batch(con: duckdb.DuckDBPyConnection, layout: _Layout, cells: Cells, taken:
     lines, bad = cells.lines, {**failed, **misfits}
     refused = [*cells.refused]
     for row, reason in sorted(bad.items()):
-        raw = (source.delimiter or " ").join(
-            value or "" for value in written.slice(row, 1).to_pylist()[0].values()
-        )
+        raw = (source.delimiter or " ").join(value or "" for value in written.slice(row, 1).to_pylist()[0].values())
         refused.append(refusal(layout.path, int(lines[row]), reason, raw.encode()))
     if bad:
         kept = np.ones(len(lines), np.bool_)
@@ -256,7 +252,5 @@ def _batch(con: duckdb.DuckDBPyConnection, layout: _Layout, cells: Cells, taken:
 
 
 def _typed(rows: pa.Table, guesses: Mapping[str, Guess]) -> pa.Table:
-    fields = [
-        pa.field(name, guesses[name].type if name in guesses else pa.string()) for name in rows.column_names
-    ]
+    fields = [pa.field(name, guesses[name].type if name in guesses else pa.string()) for name in rows.column_names]
     return rows.cast(pa.schema(fields))

@@ -93,9 +93,7 @@ def _fitted(
         ) from error
     finally:
         con.unregister("rows")
-    return {
-        name: _fit(name, tree, str(type_)) for (name, tree), type_ in zip(columns.items(), types, strict=True)
-    }
+    return {name: _fit(name, tree, str(type_)) for (name, tree), type_ in zip(columns.items(), types, strict=True)}
 
 
 def _fit(name: str, tree: exp.Expression, type_: str) -> exp.Expression:

@@ -68,9 +68,7 @@ def find(path: Paths) -> tuple[str, ...]:
     given = [path] if isinstance(path, str | PathLike) else list(path)
     found = tuple(dict.fromkeys(file for one in given for file in _matches(os.fspath(one))))
     if not found:
-        raise SourceError(
-            "an empty list of files", None, "there is nothing to read", "give at least one path"
-        )
+        raise SourceError("an empty list of files", None, "there is nothing to read", "give at least one path")
     return found
 
 
@@ -91,9 +89,7 @@ def chunks(path: str) -> Iterator[Chunk]:
         with Path(path).open("rb") as file:
             yield from _chunks(file, _unpacker(path))
     except OSError as error:
-        raise SourceError(
-            path, None, error.strerror or str(error), "check the path and its permissions"
-        ) from error
+        raise SourceError(path, None, error.strerror or str(error), "check the path and its permissions") from error
 
 
 def refusal(origin: str, line: int, reason: str, raw: bytes) -> Refusal:
@@ -103,18 +99,14 @@ def refusal(origin: str, line: int, reason: str, raw: bytes) -> Refusal:
 
 def _matches(path: str) -> list[str]:
     if Path(path).is_dir():
-        raise SourceError(
-            path, None, "is a folder", f"give its files as a pattern, such as {path.rstrip('/')}/*"
-        )
+        raise SourceError(path, None, "is a folder", f"give its files as a pattern, such as {path.rstrip('/')}/*")
     if Path(path).exists():
         return [path]
     if not glob.has_magic(path):
         raise SourceError(path, None, "there is no such file", "check the path")
     found = sorted(one for one in glob.glob(path, recursive=True) if Path(one).is_file())  # noqa: PTH207  keeps the path as given
     if not found:
-        raise SourceError(
-            path, None, "no file matches this pattern", "check the pattern; ** goes into folders"
-        )
+        raise SourceError(path, None, "no file matches this pattern", "check the pattern; ** goes into folders")
     return found
 
 

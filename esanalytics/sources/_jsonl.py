@@ -108,9 +108,7 @@ def _file(con: duckdb.DuckDBPyConnection, path: str, mapping: Mapping[str, Origi
         slices = list(_sliced(block, first)) or [(b"", first)]
         ends = [number + 1 == len(slices) for number in range(len(slices))]
         for (part, line), last in zip(slices, ends, strict=True):
-            yield _batch(
-                con, path, _lines(con, path, part, line), mapping, taken if last else 0, cut if last else ()
-            )
+            yield _batch(con, path, _lines(con, path, part, line), mapping, taken if last else 0, cut if last else ())
 
 
 def _blocks(path: str) -> Iterator[tuple[bytes, int, int, tuple[Refusal, ...]]]:
@@ -164,9 +162,7 @@ def _lines(con: duckdb.DuckDBPyConnection, path: str, block: bytes, first: int) 
     numbers = np.arange(first, first + len(ends))
     refused: list[Refusal] = []
     kept = _decodable(path, block, starts, ends, first, refused)
-    lines = _Lines(
-        pick(pa.py_buffer(block), starts, ends, np.flatnonzero(kept)), numbers[kept], tuple(refused)
-    )
+    lines = _Lines(pick(pa.py_buffer(block), starts, ends, np.flatnonzero(kept)), numbers[kept], tuple(refused))
     lines = _objects(con, path, lines)
     return _strict(path, lines)
 
@@ -265,9 +261,7 @@ def _batch(
     columns, claimed = _columns(found, mapping, computed)
     doubled = _payloads(found, columns, claimed, mapping)
     names = [name for name in ENVELOPE if name in columns]
-    return _made(
-        path, lines, pa.table({name: columns[name] for name in names}), {**doubled, **failed}, done, cut
-    )
+    return _made(path, lines, pa.table({name: columns[name] for name in names}), {**doubled, **failed}, done, cut)
 
 
 def _made(
@@ -287,11 +281,7 @@ def _computed(
     con: duckdb.DuckDBPyConnection, texts: pa.StringArray, mapping: Mapping[str, Origin]
 ) -> tuple[dict[str, Any], dict[int, str]]:
     trees = {name: _over_record(origin) for name, origin in mapping.items() if isinstance(origin, Expression)}
-    trees |= {
-        name: _sql.cast(_sql.cast(tree, "JSON"), "VARCHAR")
-        for name, tree in trees.items()
-        if name in _PAYLOADS
-    }
+    trees |= {name: _sql.cast(_sql.cast(tree, "JSON"), "VARCHAR") for name, tree in trees.items() if name in _PAYLOADS}
     variant = _sql.cast(_sql.cast(_sql.column("line"), "JSON"), "VARIANT")
     relation = exp.select(named(variant, "record")).from_("rows").subquery("lines")
     return evaluate(con, pa.table({"line": texts}), relation, trees)
@@ -365,9 +355,7 @@ def _payload(values: pa.StringArray) -> pa.StringArray:
     """Return payloads as JSON text: a string that holds an object is that object, ``null`` is NULL."""
     texts = unquote(values)
     packed = pc.and_(pc.starts_with(values, '"'), pc.match_substring_regex(texts, r"\A\s*\{"))
-    return pc.if_else(
-        pc.fill_null(packed, fill_value=False), texts, pc.if_else(pc.equal(values, "null"), None, values)
-    )
+    return pc.if_else(pc.fill_null(packed, fill_value=False), texts, pc.if_else(pc.equal(values, "null"), None, values))
 
 
 def _merged(given: pa.StringArray, rest: pa.StringArray) -> pa.StringArray:
@@ -388,6 +376,4 @@ def _clashes(merged: pa.StringArray, both: pa.BooleanArray) -> dict[int, str]:
     if not len(rows):
         return {}
     found = scan(merged.take(pa.array(rows))).repeated()
-    return {
-        int(rows[row]): f"key {name!r} both in the record and in its metadata" for row, name in found.items()
-    }
+    return {int(rows[row]): f"key {name!r} both in the record and in its metadata" for row, name in found.items()}

@@ -121,9 +121,7 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {found[0]!r}?" if found else f"there are: {', '.join(known)}"
 
 
-def rewritten(
-    expression: Expression, columns: Sequence[str], names: Sequence[str], origin: str
-) -> exp.Expression:
+def rewritten(expression: Expression, columns: Sequence[str], names: Sequence[str], origin: str) -> exp.Expression:
     """Return the expression over columns ``names[i]`` in place of ``columns[i]``.
 
     An exact name comes first, then one that differs in upper and lower case.
@@ -162,11 +160,7 @@ def _parsed(text: str) -> exp.Expression:
     except SqlglotError as error:
         raise SourceError("mapping", None, f"not a SQL expression: {text!r}", _REMEDY) from error
     tree = trees[0] if len(trees) == 1 else None
-    if (
-        not isinstance(tree, exp.Select)
-        or len(tree.expressions) != 1
-        or isinstance(tree.expressions[0], exp.Alias)
-    ):
+    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or isinstance(tree.expressions[0], exp.Alias):
         raise SourceError("mapping", None, f"not one SQL expression: {text!r}", _REMEDY)
     if {key for key, value in tree.args.items() if value} - {"kind", "expressions"}:
         raise SourceError("mapping", None, f"not one SQL expression: {text!r}", _REMEDY)

@@ -154,9 +154,7 @@ def _fit(place: str, type_: exp.DataType) -> exp.Expression:
     scale = _scale(type_)
     if scale is None:
         return tried
-    exact = _sql.function(
-        "regexp_full_match", value, _sql.literal(rf"\s*[+-]?[0-9]*[.]?[0-9]{{0,{scale}}}0*\s*")
-    )
+    exact = _sql.function("regexp_full_match", value, _sql.literal(rf"\s*[+-]?[0-9]*[.]?[0-9]{{0,{scale}}}0*\s*"))
     return exp.Case(ifs=[exp.If(this=exact, true=tried)])
 
 
@@ -188,9 +186,7 @@ def _asked(
     ]
     answer = ran(con, table, exp.select(*wanted).from_("rows")).to_pylist()[0]
     return {
-        name: _narrowed(
-            before[name], {probe: answer.get(f"{place}_{probe}") for probe in (*_MISFITS, *_MEASURES)}
-        )
+        name: _narrowed(before[name], {probe: answer.get(f"{place}_{probe}") for probe in (*_MISFITS, *_MEASURES)})
         for name, place in places.items()
     }
 

@@ -279,7 +279,7 @@ def _known(
     cursor.execute(_FIND_KNOWN.format(files=source, when=sql.text(when)))
     if _any(cursor, "SELECT 1 FROM known LIMIT 1"):
         yield from _differing(cursor.execute(_COMPARE_KNOWN.format(files=source)).fetchall())
-        cursor.execute("INSERT INTO gone SELECT row FROM known WHERE row NOT IN (SELECT row FROM gone)")
+        cursor.execute("INSERT INTO gone SELECT DISTINCT row FROM known WHERE row NOT IN (SELECT row FROM gone)")
 
 
 def _differing(rows: Sequence[tuple[int, str, str, str, bool, str, str]]) -> Iterator[Problem]:

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB
 from esanalytics.errors import CorruptFileError
@@ -82,9 +80,6 @@ class Compactor:
             if not _live(files, head):
                 return False
             new = self.writer.write(cursor, sql.text(sql.parquet(paths)))
-        except duckdb.Error as error:
-            named = next((path for path in paths if path in str(error)), paths[0])
-            raise CorruptFileError(named, f"cannot be read ({str(error).splitlines()[0]})") from error
         finally:
             cursor.close()
         return self._replace(head, files, new)

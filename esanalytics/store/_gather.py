@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from esanalytics.events import Groups
 from esanalytics.store._payload import has_empty_name, is_variant, shapes
 
 __all__ = ["Unreadable", "gather", "normal", "single"]
-
-_INT64_MAX = 2**63 - 1
 
 
 class Unreadable(ValueError):  # noqa: N818  the store says it in words of its own
@@ -25,7 +22,6 @@ def gather(names: Sequence[str], columns: Sequence[pa.Array]) -> Groups:
 
     Raises:
         Unreadable: a name is empty or there twice, or a column holds what no payload can.
-        ValueError: an integer does not fit 64 bits.
     """
     _check(names, columns)
     return tuple(_by_absence(names, columns))
@@ -68,9 +64,6 @@ def _check(names: Sequence[str], columns: Sequence[pa.Array]) -> None:
         raise Unreadable(f"the column {repeated!r} is there twice; rename one")
     if "" in names or any(has_empty_name(values.type) for values in columns):
         raise Unreadable("an empty key in the payload; give every column and field a name")
-    for name, values in zip(names, columns, strict=True):
-        if pa.types.is_uint64(values.type) and (pc.max(values).as_py() or 0) > _INT64_MAX:
-            raise ValueError(f"an integer in {name!r} does not fit 64 bits; send it as text or as a decimal")
 
 
 def _by_absence(names: Sequence[str], columns: Sequence[pa.Array]) -> Iterator[tuple[pa.Array, pa.Array]]:

@@ -19,6 +19,15 @@ from esanalytics.store._payload import AS_VARIANT, fill, flawed_rows, is_variant
 __all__ = ["Defaults", "create", "stage"]
 
 _PAYLOADS = ("data", "metadata")
+_WIDE = "not in range"
+_PLAIN = (
+    (pa.types.is_large_string, pa.string()),
+    (pa.types.is_string_view, pa.string()),
+    (pa.types.is_null, pa.string()),
+    (pa.types.is_uint64, pa.int64()),
+    (pa.types.is_large_binary, pa.binary()),
+    (pa.types.is_binary_view, pa.binary()),
+)
 _FATAL = (duckdb.FatalException, duckdb.InternalException)
 _OF_ROWS = (duckdb.Error, pa.ArrowException, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _TIMES = ("occurred_at", "recorded_at")
@@ -54,13 +63,13 @@ _RULES = (
     ),
     *(
         (
-            f"raw_{name} IS NOT NULL AND TRY_CAST(raw_{name} AS DOUBLE) IS DISTINCT FROM {name}::DOUBLE",
-            f"'{name} is no integer of {bits} bits: ' || raw_{name}[:100]",
+            f"raw_{name} IS NOT NULL AND ({name} IS NULL OR TRY_CAST(raw_{name} AS DOUBLE) IS DISTINCT FROM {name})",
+            f"'{name} is no {what}: ' || raw_{name}[:100]",
         )
-        for name, bits in (("version", 64), ("schema_version", 32))
+        for name, what in (("version", "64-bit integer"), ("schema_version", "number from 1"))
     ),
     (f"version = ({LOWEST_VERSION})", "'version is out of range'"),
-    ("schema_version < 1", "'schema_version is less than 1'"),
+    ("schema_version < 1", "'schema_version is no number from 1: ' || schema_version"),
     ("NOT is_object", "'the payload is no object'"),
 )
 _FLAWED = """
@@ -112,7 +121,8 @@ def _staged(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, default
         raise
     except _OF_ROWS as error:
         if rows == 1:
-            reason = f"the event cannot be stored: {str(error).splitlines()[0]}"
+            wide = "an integer does not fit 64 bits; send it as text or as a decimal"
+            reason = wide if _WIDE in str(error) else f"the event cannot be stored: {str(error).splitlines()[0]}"
             return [Refusal(batch.origin, _lines(batch)[0].as_py(), reason, _raw(batch.rows, 0, None))]
     half = rows // 2
     return [
@@ -124,7 +134,7 @@ def _staged(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, default
 def _part(batch: Batch, start: int, end: int) -> Batch:
     lines = None if batch.lines is None else batch.lines.slice(start, end - start)
     payloads = {name: tuple(_between(group, start, end) for group in groups) for name, groups in batch.payloads.items()}
-    rows = batch.rows.slice(start, end - start)
+    rows = batch.rows.take(pa.array(np.arange(start, end)))  # a slice of a list keeps the values of the whole
     return replace(batch, rows=rows, lines=lines, first_line=batch.first_line + start, payloads=payloads)
 
 
@@ -243,29 +253,41 @@ def _place_payload(cursor: duckdb.DuckDBPyConnection, frame: _Frame, name: str) 
 
 def _readable(column: pa.Field, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
-        decoded = pa.chunked_array([chunk.dictionary_decode() for chunk in values.chunks], column.type.value_type)
+        decoded = pa.chunked_array([_decoded(chunk) for chunk in values.chunks], _plain(column.type.value_type))
         return _readable(column.with_type(decoded.type), decoded, frame)
     type_ = values.type if is_variant(column) else _plain(column.type)
     plain = values if type_ == values.type else values.cast(type_)
     if pa.types.is_string(type_):
         return _valid_text(column.name, plain, frame)
+    if pa.types.is_nested(type_) and not is_variant(column):
+        _check_nested(column.name, plain)
     if pa.types.is_timestamp(type_) and type_.unit != "us":
         return _microseconds(column.name, plain, frame)
     return plain
 
 
+def _decoded(values: pa.DictionaryArray) -> pa.Array:
+    plain = values.dictionary.cast(_plain(values.dictionary.type))
+    return pa.DictionaryArray.from_arrays(values.indices, plain).dictionary_decode()
+
+
+def _check_nested(name: str, values: pa.ChunkedArray) -> None:
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"text in {name} is not valid UTF-8") from error
+
+
 def _plain(type_: pa.DataType) -> pa.DataType:
+    """Give the type as which DuckDB reads a column, and everything inside it."""
+    found = next((plain for test, plain in _PLAIN if test(type_)), type_)
     if pa.types.is_dictionary(type_):
-        return _plain(type_.value_type)
-    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_) or pa.types.is_null(type_):
-        return pa.string()
-    if pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_):
-        return pa.binary()
-    if pa.types.is_struct(type_):
-        return pa.struct([f.with_type(_plain(f.type)) for f in type_])
-    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
-        return pa.list_(_plain(type_.value_type))
-    return type_
+        found = _plain(type_.value_type)
+    elif pa.types.is_struct(type_):
+        found = pa.struct([f.with_type(_plain(f.type)) for f in type_])
+    elif pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        found = pa.list_(_plain(type_.value_type))
+    return found
 
 
 def _valid_text(name: str, values: pa.ChunkedArray, frame: _Frame) -> pa.ChunkedArray:
@@ -391,4 +413,10 @@ def _shown(value: pa.Scalar) -> object:
     try:
         return value.as_py()
     except (OverflowError, ValueError):
-        return repr(getattr(value, "value", None) or value.cast(pa.binary()).as_py())
+        nested = pa.types.is_nested(value.type)
+        return f"a {value.type} that is no text" if nested else _raw_bytes(value)
+
+
+def _raw_bytes(value: pa.Scalar) -> str:
+    number = getattr(value, "value", None)
+    return repr(value.cast(pa.binary()).as_py() if number is None else number)
