@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlglot import exp
 
 from esanalytics import _sql
@@ -19,6 +19,9 @@ from esanalytics.sources._columns import mapped
 from esanalytics.sources._evaluate import connect, named
 from esanalytics.sources._files import ROWS, Paths, find, refusal, size
 from esanalytics.sources._mapping import Mapped, Origin, checked
+
+if TYPE_CHECKING:  # its import takes a while
+    from pyarrow.parquet import FileMetaData
 
 __all__ = ["ParquetFiles", "parquet"]
 
@@ -130,6 +133,8 @@ def _batch(
 
 def _opened(con: duckdb.DuckDBPyConnection, path: str) -> _Stream:
     try:
+        from pyarrow import parquet as pq  # noqa: PLC0415  its import takes a while
+
         facts = pq.read_metadata(path)
         relation = con.sql(_sql.text(_query(path, {})))
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -141,7 +146,7 @@ def _opened(con: duckdb.DuckDBPyConnection, path: str) -> _Stream:
     return _Stream(reader, variants, facts.num_rows)
 
 
-def _step(facts: pq.FileMetaData) -> int:
+def _step(facts: FileMetaData) -> int:
     """Return how many rows make a batch."""
     plain: int = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
     rows: int = _BYTES * max(1, facts.num_rows) // max(1, plain)

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 import duckdb
 
@@ -23,7 +22,8 @@ from esanalytics.store._files import DataFile
 __all__ = ["Admission", "Problem", "Scope", "derive_ids", "start"]
 
 _FEW = 200
-_COUNTS = {"staged": "SELECT count(*) FROM staged", "gone": "SELECT count(*) FROM gone"}
+_DROP_REPEATED = "INSERT INTO gone SELECT row FROM repeated WHERE row NOT IN (SELECT row FROM gone)"
+_DROP_KNOWN = "INSERT INTO gone SELECT DISTINCT row FROM known WHERE row NOT IN (SELECT row FROM gone)"
 
 _CONTENT = """concat_ws(chr(31), service, stream_id, coalesce(version::VARCHAR, ''), type, schema_version,
     epoch_us(occurred_at), coalesce(correlation_id, ''), coalesce(causation_id, ''), data::JSON::VARCHAR)"""
@@ -182,11 +182,13 @@ class Admission:
         cursor: holds ``staged``.
         files: all data files of the head.
         locate: says where a file lies.
+        gone: how many of the staged events will not be appended.
     """
 
     cursor: duckdb.DuckDBPyConnection
     files: Sequence[DataFile]
     locate: Locate
+    gone: int = 0
     _measured: tuple[int, Scope | None] | None = None
 
     def __post_init__(self) -> None:
@@ -198,10 +200,12 @@ class Admission:
 
         Whoever goes on after a problem has put its row into ``gone``.
         """
-        yield from _repeated(self.cursor)
+        if self._staged() > 1:
+            yield from self._drop(_repeated(self.cursor), _DROP_REPEATED)
         scope = self.scope()
-        if scope is not None:
-            yield from _known(self.cursor, _in_time(self.files, scope), scope, self.locate)
+        files = [] if scope is None else _in_time(self.files, scope)
+        if scope is not None and files:
+            yield from self._drop(_known(self.cursor, files, scope, self.locate), _DROP_KNOWN)
 
     def misplaced(self) -> Iterator[Problem]:
         """Yield the new events that have no place in their stream; as ``known``, which runs before."""
@@ -234,14 +238,21 @@ class Admission:
 
     def scope(self) -> Scope | None:
         """Measure what is staged and not gone; None where nothing is left."""
-        gone = self.count("gone")
-        if self._measured is None or self._measured[0] != gone:
-            self._measured = (gone, self._measure(self.count("staged") - gone))
+        if self._measured is None or self._measured[0] != self.gone:
+            self._measured = (self.gone, self._measure(self._staged() - self.gone))
         return self._measured[1]
 
-    def count(self, table: Literal["staged", "gone"]) -> int:
-        """Count the rows of a table."""
-        return int(self.cursor.execute(_COUNTS[table]).fetchall()[0][0])
+    def leave_out(self, row: int) -> None:
+        """Put an event into ``gone``."""
+        self.cursor.execute("INSERT INTO gone VALUES (?)", [row])
+        self.gone += 1
+
+    def _drop(self, problems: Iterator[Problem], statement: str) -> Iterator[Problem]:
+        yield from problems
+        self.gone += int(self.cursor.execute(statement).fetchall()[0][0])
+
+    def _staged(self) -> int:
+        return int(self.cursor.execute("SELECT count(*) FROM staged").fetchall()[0][0])
 
     def _measure(self, rows: int) -> Scope | None:
         if rows == 0:
@@ -261,7 +272,6 @@ def _repeated(cursor: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
     cursor.execute(_REPEATED)
     if _any(cursor, "SELECT 1 FROM repeated LIMIT 1"):
         yield from _differing(cursor.execute(_COMPARE_REPEATED).fetchall())
-        cursor.execute("INSERT INTO gone SELECT row FROM repeated WHERE row NOT IN (SELECT row FROM gone)")
 
 
 def _in_time(files: Sequence[DataFile], measured: Scope) -> list[DataFile]:
@@ -271,15 +281,12 @@ def _in_time(files: Sequence[DataFile], measured: Scope) -> list[DataFile]:
 def _known(
     cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile], measured: Scope, locate: Locate
 ) -> Iterator[Problem]:
-    if not files:
-        return
     source = sql.text(sql.parquet([locate(file) for file in files]))
     at = sql.column("occurred_at")
     when = sql.is_in(at, measured.times) if measured.times else sql.between(at, measured.first_time, measured.last_time)
     cursor.execute(_FIND_KNOWN.format(files=source, when=sql.text(when)))
     if _any(cursor, "SELECT 1 FROM known LIMIT 1"):
         yield from _differing(cursor.execute(_COMPARE_KNOWN.format(files=source)).fetchall())
-        cursor.execute("INSERT INTO gone SELECT DISTINCT row FROM known WHERE row NOT IN (SELECT row FROM gone)")
 
 
 def _differing(rows: Sequence[tuple[int, str, str, str, bool, str, str]]) -> Iterator[Problem]:

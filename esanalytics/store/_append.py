@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ OnInvalid = Literal["raise", "quarantine"]
 
 CHUNK_ROWS = 1_000_000
 CHUNK_BYTES = 512 * 2**20
+_SMALL = 500
 _PROGRESS_AFTER = 2.0
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -119,10 +121,12 @@ class Appender:
         """Append everything, a chunk at a time, each chunk one commit."""
         now = dt.datetime.now(dt.UTC)
         with self._progress(events) as bar:
-            cursor = self.engine.cursor()
+            chunks = _chunks(batches(events, self.engine.cursor, now))
+            first = next(chunks, [])
+            cursor = self.engine.cursor(small=sum(batch.rows.num_rows for batch in first) <= _SMALL)
             try:
                 start(cursor)
-                for chunk in _chunks(batches(events, self.engine.cursor, now)):
+                for chunk in itertools.chain([first], chunks):
                     self._done.append(self._chunk(cursor, chunk))
                     bar.update(sum(batch.done for batch in chunk))
             except EsAnalyticsError as error:
@@ -157,15 +161,16 @@ class Appender:
     def _refuse(self, refused: list[Refusal]) -> None:
         if refused and self.terms.on_invalid == "raise":
             worst = refused[0]
-            more = f"; so are {len(refused) - 1} more rows" if len(refused) > 1 else ""
-            remedy = f"mend it{more}, or append with on_invalid='quarantine' to set such rows aside"
-            raise InvalidEventError(worst.origin, worst.line, worst.reason, remedy)
+            others = len(refused) - 1
+            more = f" ({others} more {'row is' if others == 1 else 'rows are'} refused too)" if others else ""
+            remedy = "mend it, or append with on_invalid='quarantine' to set such rows aside"
+            raise InvalidEventError(worst.origin, worst.line, f"{worst.reason}{more}", remedy)
 
     def _commit(self, cursor: duckdb.DuckDBPyConnection, refused: list[Refusal]) -> Commit:
         head = self.log.head()
         admission = Admission(cursor, head.files, self._locate)
-        set_aside = [*refused, *self._set_aside(cursor, self._problems(admission, head))]
-        duplicates = admission.count("gone") - (len(set_aside) - len(refused))
+        set_aside = [*refused, *self._set_aside(admission, self._problems(admission, head))]
+        duplicates = admission.gone - (len(set_aside) - len(refused))
         new = admission.number(head.position)
         if set_aside:
             self.quarantine.add(set_aside)
@@ -189,14 +194,14 @@ class Appender:
             self._take_versions(admission.cursor, head, expected)
         yield from admission.misplaced()
 
-    def _set_aside(self, cursor: duckdb.DuckDBPyConnection, problems: Iterator[Problem]) -> list[Refusal]:
+    def _set_aside(self, admission: Admission, problems: Iterator[Problem]) -> list[Refusal]:
         found: dict[int, Refusal] = {}
         for problem in problems:
             if self.terms.on_invalid == "raise":
                 raise problem.error
             if problem.row not in found:
-                found[problem.row] = _refusal(cursor, problem)
-                cursor.execute("INSERT INTO gone VALUES (?)", [problem.row])
+                found[problem.row] = _refusal(admission.cursor, problem)
+                admission.leave_out(problem.row)
         return list(found.values())
 
     def _locate(self, file: DataFile) -> str:

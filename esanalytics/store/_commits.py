@@ -68,8 +68,8 @@ class Head:
 class CommitLog(Protocol):
     """The seam between the store and the table format."""
 
-    def head(self) -> Head:
-        """Read the newest commit."""
+    def head(self, *, newest: bool = True) -> Head:
+        """Read the newest commit; where it need not be the newest, the last one seen."""
 
     def append(self, after: Head, files: Sequence[DataFile], position: int) -> None:
         """Add files that take the store from ``after`` to ``position``; RaceLost if it has moved on."""
@@ -141,9 +141,11 @@ class DeltaLog:
             raise StoreFormatError(path.parent, settings["esanalytics.format"], FORMAT)
         return cls(path, cast("Period", settings["esanalytics.partition"]), table)
 
-    def head(self) -> Head:
-        """Read the newest commit."""
+    def head(self, *, newest: bool = True) -> Head:
+        """Read the newest commit; where it need not be the newest, the last one seen."""
         with self._lock:
+            if self._seen is not None and not newest:
+                return self._seen[1]
             self._refresh()
             version = self._table.version()
             if self._seen is None or self._seen[0] != version:

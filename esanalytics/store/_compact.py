@@ -64,7 +64,7 @@ class Compactor:
 
     def tidy(self) -> None:
         """Merge files of about one size where there are many, so that each event is rewritten a few times only."""
-        crowded = [_crowded(files) for files in _partitions(self.log.head().files)]
+        crowded = [_crowded(files) for files in _partitions(self.log.head(newest=False).files)]
         if any(crowded):
             with unless_held(self.path, "compact") as free:
                 for files in crowded if free else ():

@@ -47,31 +47,42 @@ CREATE OR REPLACE TEMP TABLE staged (
 """
 _FIRST, _LAST = "'0001-01-01'::TIMESTAMPTZ", "'9999-12-31 23:59:59.999999'::TIMESTAMPTZ"
 _RULES = (
-    ("known IS NOT NULL", "known"),
-    ("coalesce(stream_id, '') = ''", "'stream_id is missing or empty'"),
-    ("coalesce(type, '') = ''", "'type is missing or empty'"),
-    ("service = ''", "'service is empty'"),
-    ("starts_with(service, '$')", "'services that begin with $ are the store''s own'"),
-    ("raw_occurred_at IS NULL", "'occurred_at is missing'"),
+    ("known", "known IS NOT NULL", "known"),
+    ("stream_id", "coalesce(stream_id, '') = ''", "'stream_id is missing or empty'"),
+    ("type", "coalesce(type, '') = ''", "'type is missing or empty'"),
+    ("service", "service = ''", "'service is empty'"),
+    ("service", "starts_with(service, '$')", "'services that begin with $ are the store''s own'"),
+    ("occurred_at", "raw_occurred_at IS NULL", "'occurred_at is missing'"),
     *(
-        rule
+        (name, test.format(name), reason.format(name))
         for name in _TIMES
-        for rule in (
-            (f"raw_{name} IS NOT NULL AND {name} IS NULL", f"'{name} is no instant: ' || raw_{name}[:100]"),
-            (f"{name} NOT BETWEEN {_FIRST} AND {_LAST}", f"'{name} is outside the years 1 to 9999'"),
+        for test, reason in (
+            ("raw_{0} IS NOT NULL AND {0} IS NULL", "'{0} is no instant: ' || raw_{0}[:100]"),
+            (f"{{0}} NOT BETWEEN {_FIRST} AND {_LAST}", "'{0} is outside the years 1 to 9999'"),
         )
     ),
     *(
         (
+            name,
             f"raw_{name} IS NOT NULL AND ({name} IS NULL OR TRY_CAST(raw_{name} AS DOUBLE) IS DISTINCT FROM {name})",
             f"'{name} is no {what}: ' || raw_{name}[:100]",
         )
         for name, what in (("version", "64-bit integer"), ("schema_version", "number from 1"))
     ),
-    (f"version = ({LOWEST_VERSION})", "'version is out of range'"),
-    ("schema_version < 1", "'schema_version is no number from 1: ' || schema_version"),
-    ("NOT is_object", "'the payload is no object'"),
+    ("version", f"version = ({LOWEST_VERSION})", "'version is out of range'"),
+    ("schema_version", "schema_version < 1", "'schema_version is no number from 1: ' || schema_version"),
+    ("data", "NOT is_object", "'the payload is no object'"),
+    *(
+        rule
+        for name in TEXT_COLUMNS
+        for rule in (
+            (name, f"strlen({name}) > {_LONGEST_NAME}", f"'{name} is longer than {_LONGEST_NAME} bytes'"),
+            (name, f"contains({name}, chr(0))", f"'{name} holds a NUL character'"),
+        )
+    ),
 )
+"""What can be wrong with a row: the column that must be there for it, the test, the reason."""
+_ALWAYS = {"stream_id", "type", "service", "occurred_at"}
 _FLAWED = """
 SELECT row - $first, line, flaw, data::JSON::VARCHAR FROM staged WHERE row >= $first AND flaw IS NOT NULL ORDER BY row
 """
@@ -330,18 +341,14 @@ def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
     joins = " ".join(f"LEFT JOIN (SELECT nr, value AS {name} FROM payload_{name}) USING (nr)" for name in groups)
     given = f"nr + $first AS row, $origin AS origin, line, known, {', '.join(columns)}"
     outer = f"*, {_is_object(schema)} AS is_object"
-    flaw = _flaw([name for name in TEXT_COLUMNS if name in schema.names or name in _DEFAULTS])
     inner = f"SELECT {outer} FROM (SELECT {given} FROM {_source(schema)} {joins})"
-    return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {flaw} AS flaw FROM ({inner})"
+    return f"SELECT row, origin, line, {', '.join(ENVELOPE)}, {_flaw(schema.names)} AS flaw FROM ({inner})"
 
 
-def _flaw(texts: Iterable[str]) -> str:
+def _flaw(columns: Iterable[str]) -> str:
     """Say what is wrong with a row; NULL where nothing is."""
-    rules = [*_RULES]
-    for name in texts:
-        rules.append((f"strlen({name}) > {_LONGEST_NAME}", f"'{name} is longer than {_LONGEST_NAME} bytes'"))
-        rules.append((f"contains({name}, chr(0))", f"'{name} holds a NUL character'"))
-    return f"CASE {' '.join(f'WHEN {test} THEN {reason}' for test, reason in rules)} END"
+    there = {*columns} | _ALWAYS
+    return f"CASE {' '.join(f'WHEN {test} THEN {reason}' for name, test, reason in _RULES if name in there)} END"
 
 
 def _source(schema: pa.Schema) -> str:
