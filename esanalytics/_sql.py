@@ -155,8 +155,9 @@ def text(tree: exp.Expr, *, pretty: bool = False) -> str:
 
 def _decimal(value: Decimal) -> exp.Expr:
     _, digits, exponent = value.as_tuple()
-    scale = max(0, -exponent) if isinstance(exponent, int) else 0
-    width = min(38, max(len(digits), scale + 1))
+    places = exponent if isinstance(exponent, int) else 0
+    scale = max(0, -places)
+    width = min(38, max(len(digits) + max(0, places), scale + 1))
     return cast(exp.Literal.string(f"{value:f}"), f"DECIMAL({width},{scale})")
 
 

@@ -29,7 +29,6 @@ _WORDS = (
     (re.compile(r"on_invalid='quarantine'"), "--on-invalid quarantine"),
     (re.compile(r"upgrade with: "), "run: "),
     (re.compile(r"log\.sql takes"), "sql takes"),
-    (re.compile(r"^(LINE 1: )DESCRIBE (.*\n) {9}", re.MULTILINE), r"\1\2"),
 )
 """What the library says to Python, as it is said to a shell."""
 

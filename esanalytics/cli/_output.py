@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from esanalytics.cli._answer import batches, limited, payloads
+from esanalytics.cli._answer import batches, payloads
 from esanalytics.cli._ending import Failure, say
 from esanalytics.cli._render import csv, json, parquet
 from esanalytics.cli._table import Table
@@ -62,7 +62,7 @@ def show(result: Result, target: Target) -> None:
         _show_table(result, target)
         return
     documents = payloads(result)
-    rows = limited(result, target.limit) if target.limit else result
+    rows = result.limit(target.limit) if target.limit else result
     write(_FORMS[target.chosen](batches(rows), documents), target.path)
 
 
@@ -94,7 +94,7 @@ def terminal_width() -> int | None:
 def _show_table(result: Result, target: Target) -> None:
     limit = _TABLE_ROWS if target.limit is None else target.limit
     documents = payloads(result)  # asked of the query as it was given, so that an error points into that
-    rows = limited(result, limit + 1) if limit else result
+    rows = result.limit(limit + 1) if limit else result
     table = Table(documents, terminal_width() if target.path is None else None, limit)
     write(table.chunks(batches(rows)), target.path)
     for note in table.notes(lambda: len(result)):

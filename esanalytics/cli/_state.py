@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 import esanalytics as ea
-from esanalytics.cli._answer import ordered
 from esanalytics.cli._options import STORE, bounded, bounds, examples, output
 from esanalytics.cli._output import Target, show
 from esanalytics.cli._projection_file import load
@@ -61,7 +60,7 @@ def state(
         fold = chosen or ea.merged(seen)
         columns = tuple(key_columns(fold))
         _check_key(key, columns)
-        show(ordered(ea.state_at(seen, fold, key=key or None), columns), target)
+        show(ea.state_at(seen, fold, key=key or None).order_by(*columns), target)
 
 
 def _check_key(key: tuple[str, ...], columns: tuple[str, ...]) -> None:

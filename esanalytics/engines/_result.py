@@ -7,7 +7,7 @@ import html
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from esanalytics._optional import requires
 from esanalytics.engines._duckdb import DuckDB
-from esanalytics.errors import CorruptFileError, EngineError
+from esanalytics.errors import CorruptFileError, EngineError, EsAnalyticsError
 
 if TYPE_CHECKING:  # their import takes a while, and an answer may never be asked for as theirs
     import pandas as pd
@@ -72,9 +72,25 @@ class Result:
         return ";\n".join([*plan.setup, plan.query])
 
     @property
+    def types(self) -> dict[str, str]:
+        """The columns and their DuckDB types, in order, without running the query."""
+        with self._run() as (cursor, plan):
+            relation = _relation(cursor, plan)
+            return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, without running the query."""
-        return tuple(self._types())
+        return tuple(self.types)
+
+    def order_by(self, *columns: str) -> Result:
+        """Return the same rows, sorted by some columns, NULL last."""
+        names = ", ".join(_quoted(name) for name in columns)
+        return self._asked(lambda query: f"SELECT * FROM (\n{query}\n) ORDER BY {names}")
+
+    def limit(self, rows: int) -> Result:
+        """Return the first rows only; computes no more than they need."""
+        return self._asked(lambda query: f"SELECT * FROM (\n{query}\n) LIMIT {int(rows)}")
 
     def df(self) -> pd.DataFrame:
         """Return a pandas DataFrame: instants as ``datetime64[us, UTC]``, payloads as objects, DECIMAL as float."""
@@ -107,14 +123,14 @@ class Result:
         with self._run(keep_open=True) as (cursor, plan):
             relation = _relation(cursor, plan)
             reader = (relation if exact else _as_json(relation)).to_arrow_reader(_BATCH_ROWS)
-        return pa.RecordBatchReader.from_batches(reader.schema, _holding(reader, (cursor, self)))
+        return pa.RecordBatchReader.from_batches(reader.schema, _holding(reader, plan, (cursor, self)))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.batches().__arrow_c_stream__(requested_schema)
 
     def __len__(self) -> int:
-        with self._run(lambda sql: f"SELECT count(*) FROM (\n{sql}\n)") as (cursor, plan):
-            return int(cursor.execute(plan.query, plan.parameters).fetchall()[0][0])
+        counted = self._asked(lambda query: f"SELECT count(*) AS n FROM (\n{query}\n)")
+        return int(next(iter(counted))["n"])
 
     def __bool__(self) -> bool:
         return True
@@ -129,18 +145,15 @@ class Result:
 
     def head(self, rows: int = PREVIEW_ROWS) -> list[dict[str, Any]]:
         """Return the first rows as dicts, computing no more than they need."""
-        with self._run(_limited(rows)) as (cursor, plan):
-            found = cursor.execute(plan.query, plan.parameters)
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, map(_in_utc, row), strict=True)) for row in found.fetchall()]
+        return list(self.limit(rows))
 
     def __repr__(self) -> str:
-        types = ", ".join(f"{name} {type_}" for name, type_ in self._types().items())
+        types = ", ".join(f"{name} {type_}" for name, type_ in self.types.items())
         return f"Result({types}); .df(), .arrow(), .pl() run it, .sql shows it"
 
     def _repr_html_(self) -> str:
         rows = self.head(PREVIEW_ROWS + 1)
-        types = self._types()
+        types = self.types
         top = "".join(f"<th title='{html.escape(t)}'>{html.escape(n)}</th>" for n, t in types.items())
         body = "".join(_html_row(row.values()) for row in rows[:PREVIEW_ROWS])
         more = f"the first {PREVIEW_ROWS} rows" if len(rows) > PREVIEW_ROWS else f"{len(rows)} rows"
@@ -155,23 +168,24 @@ class Result:
             self._made[:] = [self._make_plan()]
         return self._made[0]
 
-    def _types(self) -> dict[str, str]:
-        with self._run(lambda sql: f"DESCRIBE {sql}") as (cursor, plan):
-            return {row[0]: row[1] for row in cursor.execute(plan.query, plan.parameters).fetchall()}
+    def _asked(self, wrap: Callable[[str], str]) -> Result:
+        """Ask a further question of this answer."""
+
+        def plan() -> Plan:
+            found = self._plan()
+            return replace(found, query=wrap(found.query))
+
+        return Result(self._engine, plan)
 
     @contextmanager
-    def _run(
-        self, wrap: Callable[[str], str] | None = None, *, keep_open: bool = False
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Plan]]:
+    def _run(self, *, keep_open: bool = False) -> Iterator[tuple[duckdb.DuckDBPyConnection, Plan]]:
         plan = self._plan()
-        query = wrap(plan.query) if wrap else plan.query
         cursor = self._engine.cursor()
         try:
             for statement in plan.setup:
                 cursor.execute(statement)
-            yield cursor, Plan(query, plan.setup, plan.parameters, plan.files)
-        except duckdb.Error as error:
-            raise _explained(error, plan) from error
+            with _explaining(plan):
+                yield cursor, plan
         finally:
             if not keep_open:
                 cursor.close()
@@ -194,12 +208,24 @@ def _as_json(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     )
 
 
-def _holding(reader: pa.RecordBatchReader, _alive: object) -> Iterator[pa.RecordBatch]:
-    yield from reader
+def _holding(reader: pa.RecordBatchReader, plan: Plan, _alive: object) -> Iterator[pa.RecordBatch]:
+    with _explaining(plan):
+        yield from reader
 
 
-def _limited(rows: int) -> Callable[[str], str]:
-    return lambda sql: f"SELECT * FROM (\n{sql}\n) LIMIT {int(rows)}"
+@contextmanager
+def _explaining(plan: Plan) -> Iterator[None]:
+    """Turn what DuckDB and, on the way through Arrow, others say into errors of the tree."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if isinstance(error, EsAnalyticsError):
+            raise
+        raise _explained(error, plan) from error
+    except RuntimeError as error:
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from error
 
 
 def _quoted(name: str) -> str:
@@ -226,11 +252,11 @@ def _short(value: Any, length: int = 120) -> str:  # noqa: ANN401  any value of 
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 
 
-def _explained(error: duckdb.Error, plan: Plan) -> EngineError | CorruptFileError:
+def _explained(error: Exception, plan: Plan) -> EngineError | CorruptFileError:
     missing = next((path for path in plan.files if not Path(path).exists()), None)
     if missing is not None:
         return CorruptFileError(missing, "is missing")
     named = next((path for path in plan.files if path in str(error)), None)
-    if named is not None and isinstance(error, _OF_FILES):
+    if named is not None and isinstance(error, (*_OF_FILES, OSError)):
         return CorruptFileError(named, f"cannot be read ({str(error).splitlines()[0]})")
     return EngineError(str(error), plan.query)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +56,10 @@ _FROM_TEXT = (
 )
 _FROM_STRUCT = "SELECT nr, value::VARIANT FROM payload_group"
 _FEW = 500
+_NARROW = 18
+_MANY_SHAPES = 1_000
+_SHAPES: dict[Hashable, pa.DataType] = {}
+"""Arrow types of payloads by their shape: what they are, never whose they are."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INT64 = range(-(2**63), 2**63)
 
@@ -135,13 +139,33 @@ def common_type(value: object) -> pa.DataType:
         TypeError: a list in it mixes types.
         ValueError: it has an empty key.
     """
+    shape = _shape(value)
+    known = _SHAPES.get(shape)
+    if known is not None:
+        return known
     try:
         type_ = _wide(pa.array([value]).type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise TypeError(str(error)) from error
     if has_empty_name(type_):
         raise ValueError("an empty key in the payload")
+    if len(_SHAPES) < _MANY_SHAPES:
+        _SHAPES[shape] = type_
     return type_
+
+
+def _shape(value: object) -> Hashable:
+    """Give what decides the Arrow type of a Python value, as something to look up."""
+    if isinstance(value, Mapping):
+        return tuple((name, _shape(inner)) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return list, tuple(map(_shape, value))
+    if isinstance(value, Decimal):
+        _, digits, exponent = value.as_tuple()
+        return Decimal, exponent, max(len(digits), -exponent if isinstance(exponent, int) else 0) > _NARROW
+    if isinstance(value, dt.datetime):
+        return dt.datetime, value.tzinfo is not None, str(value.tzinfo)
+    return (type(value),)
 
 
 def has_empty_name(type_: pa.DataType) -> bool:
@@ -164,7 +188,7 @@ def shapes(rows: Sequence[int], values: Sequence[object]) -> Groups:
 
 def _wide(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_decimal(type_):
-        return pa.decimal128(18 if type_.precision <= 18 else 38, type_.scale)  # noqa: PLR2004  the widths of 8 and 16 bytes
+        return pa.decimal128(_NARROW if type_.precision <= _NARROW else 38, type_.scale)
     if pa.types.is_struct(type_):
         return pa.struct([pa.field(f.name, _wide(f.type)) for f in type_])
     if pa.types.is_list(type_):

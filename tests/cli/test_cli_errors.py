@@ -57,7 +57,7 @@ FAILURES = [
     (("ingest", "shop", "dirty.jsonl"), "dirty.jsonl:2: occurred_at is missing"),
     (("sql", "shop", "selec"), "syntax error"),
     (("sql", "shop", "select nope from events"), 'Referenced column "nope" not found'),
-    (("sql", "shop", "select nope from events"), "\nLINE 1: select nope from events\n               ^^^^\n"),
+    (("sql", "shop", "select nope from events"), "Candidate bindings"),
     (("sql", "shop", "drop table events"), "takes one SELECT"),
     (("sql", "shop", "select $a"), "not provided for the following parameters: a"),
     (("sql", "shop", "select stream_id::int from events"), "Could not convert string"),

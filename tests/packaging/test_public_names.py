@@ -10,9 +10,7 @@ import pytest
 import esanalytics
 
 PACKAGE = Path(esanalytics.__file__).parent
-PACKAGES = sorted(
-    ".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")
-)
+PACKAGES = sorted(".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py"))
 HEAVY = ("IPython", "ipywidgets", "matplotlib", "pandas", "polars", "pyspark")
 
 

@@ -86,9 +86,7 @@ def test_every_dependency_is_pinned():
 
 def test_the_pins_satisfy_what_the_project_declares():
     pinned = pins()
-    broken = [
-        str(need) for need in required() if not need.specifier.contains(pinned[canonicalize_name(need.name)])
-    ]
+    broken = [str(need) for need in required() if not need.specifier.contains(pinned[canonicalize_name(need.name)])]
     assert not broken
 
 
@@ -113,7 +111,5 @@ def test_make_help_explains_in_one_line(target):
 
 def test_imports_keep_to_their_layers():
     linter = Path(sys.executable).with_name("lint-imports")
-    run = subprocess.run(
-        [linter, "--no-cache", "--no-logo"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
+    run = subprocess.run([linter, "--no-cache", "--no-logo"], cwd=ROOT, check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout

@@ -14,9 +14,9 @@ from esanalytics.errors import SourceError
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
-cells = st.text(
-    st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\x00"), max_size=5
-) | st.text(alphabet='",;\n a1', max_size=5)
+cells = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\x00"), max_size=5) | st.text(
+    alphabet='",;\n a1', max_size=5
+)
 
 
 def one(tmp_path, text, **options):
@@ -33,9 +33,7 @@ def column(tmp_path, *values, **options):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.integers(1, 3).flatmap(
-        lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=1, max_size=6)
-    ),
+    st.integers(1, 3).flatmap(lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=1, max_size=6)),
     st.sampled_from(["\n", "\r\n"]),
 )
 def test_any_text_table_comes_back_equal_with_the_line_of_each_row(tmp_path, table, end):

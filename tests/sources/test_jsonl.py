@@ -49,26 +49,20 @@ def test_any_objects_written_as_lines_come_back_equal(tmp_path, records, ascii_o
     batch = one(tmp_path, text)
     assert [json.loads(text) for text in batch.rows.column("data").to_pylist()] == records
     assert not batch.refused
-    assert batch.lines.to_pylist() == [
-        1 + len(end.replace("\r", "")) * place for place in range(len(records))
-    ]
+    assert batch.lines.to_pylist() == [1 + len(end.replace("\r", "")) * place for place in range(len(records))]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("abc"), values), max_size=4), values)
 def test_a_record_is_refused_exactly_when_a_key_is_there_twice(tmp_path, pairs, other):
     inside = ",".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in pairs)
-    batch = one(
-        tmp_path, f'{{"x": [{{{inside}}}], "y": {json.dumps(other)}, "z": {{"a": {{"a": 1}}, "b": 2}}}}\n'
-    )
+    batch = one(tmp_path, f'{{"x": [{{{inside}}}], "y": {json.dumps(other)}, "z": {{"a": {{"a": 1}}, "b": 2}}}}\n')
     keys = [key for key, _ in pairs]
     assert bool(batch.refused) == (len(set(keys)) < len(keys))
 
 
 def test_numbers_keep_their_text(tmp_path):
-    batch = one(
-        tmp_path, '{"type":"a","x":1.10,"big":123456789012345678901234567890,"e":1E5,"version":007}\n'
-    )
+    batch = one(tmp_path, '{"type":"a","x":1.10,"big":123456789012345678901234567890,"e":1E5,"version":007}\n')
     assert refused(batch)[0][0] == 1
     batch = one(tmp_path, '{"stream_id":1.10,"x":1.10,"big":123456789012345678901234567890,"e":1E5}\n')
     assert batch.rows.to_pylist() == [

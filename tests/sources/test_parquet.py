@@ -19,9 +19,7 @@ def test_columns_keep_their_types_and_rows_are_numbered_over_batches(tmp_path):
     batches = list(source.batches())
     assert max(batch.rows.num_rows for batch in batches) <= 100_000
     assert batches[0].rows.schema == pa.schema({"stream_id": pa.int32(), "x": pa.string()})
-    assert [batch.rows.column("stream_id")[0].as_py() + 1 for batch in batches] == [
-        b.first_line for b in batches
-    ]
+    assert [batch.rows.column("stream_id")[0].as_py() + 1 for batch in batches] == [b.first_line for b in batches]
     assert sum(batch.done for batch in batches) == source.total
     assert [batch.rows for batch in source.batches()] == [batch.rows for batch in batches]
 

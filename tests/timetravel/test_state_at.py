@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import tempfile
 from decimal import Decimal
 
@@ -56,24 +57,23 @@ def payloads(draw: st.DrawFn) -> dict[str, object]:
 @st.composite
 def histories(draw: st.DrawFn) -> list[list[dict[str, object]]]:
     """Batches of events: versioned and unversioned streams, clocks that run backwards, ties, late arrivals."""
-    events = []
-    for stream in ("v-1", "v-2", "u-1"):
-        for version in range(1, draw(st.integers(0, 6)) + 1):
-            events.append(
-                {
-                    "event_id": f"{stream}/{version}",
-                    "service": "plain" if stream == "u-1" else "versioned",
-                    "stream_id": stream,
-                    "version": None if stream == "u-1" else version * 2,
-                    "type": draw(st.sampled_from(["Set", "Keep", "Add", "Add", "Remove", "Delete", "Other"])),
-                    "occurred_at": DAY + dt.timedelta(minutes=draw(st.integers(0, 5))),
-                    "data": draw(payloads()),
-                }
-            )
+    events = [
+        {
+            "event_id": f"{stream}/{version}",
+            "service": "plain" if stream == "u-1" else "versioned",
+            "stream_id": stream,
+            "version": None if stream == "u-1" else version * 2,
+            "type": draw(st.sampled_from(["Set", "Keep", "Add", "Add", "Remove", "Delete", "Other"])),
+            "occurred_at": DAY + dt.timedelta(minutes=draw(st.integers(0, 5))),
+            "data": draw(payloads()),
+        }
+        for stream in ("v-1", "v-2", "u-1")
+        for version in range(1, draw(st.integers(0, 6)) + 1)
+    ]
     shuffled = draw(st.permutations(events))
     cuts = sorted(draw(st.lists(st.integers(0, len(events)), max_size=3)))
     bounds = [0, *cuts, len(events)]
-    return [shuffled[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if a < b]
+    return [shuffled[a:b] for a, b in itertools.pairwise(bounds) if a < b]
 
 
 def placed(batches: list[list[dict[str, object]]]) -> list[dict[str, object]]:
