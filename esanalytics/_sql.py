@@ -6,6 +6,7 @@ Values become literals that the generator quotes, identifiers are always quoted;
 from __future__ import annotations
 
 import datetime as dt
+import glob
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
@@ -17,16 +18,20 @@ from sqlglot.errors import SqlglotError
 from esanalytics._instants import iso
 
 __all__ = [
+    "CAST_IT",
     "DIALECT",
+    "NO_TYPE",
     "Literal",
     "all_of",
     "any_of",
+    "as_tree",
     "at_most",
     "between",
     "cast",
     "column",
     "condition",
     "equals",
+    "exactly",
     "function",
     "grouped",
     "is_in",
@@ -35,9 +40,17 @@ __all__ = [
     "payload",
     "text",
     "try_cast",
+    "untyped",
 ]
 
 DIALECT = "duckdb"
+_NEEDS_TYPE = (
+    *(exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.Ordered, exp.Group, exp.Partition),
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg),
+    *(exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Median, exp.Quantile, exp.PercentileCont, exp.Stddev, exp.Variance),
+)
+NO_TYPE = "{} has no type, and DuckDB would compare, add, sort or group it wrongly"
+CAST_IT = "cast it: {0}::decimal(18, 2), {0}::double, {0}::varchar"
 _NO_CONDITION = "not a SQL condition: {!r}; give one boolean expression, such as \"type = 'X'\""
 Literal = str | int | float | bool | Decimal | dt.datetime | None
 
@@ -122,9 +135,14 @@ def between(value: exp.Expr, least: Literal, greatest: Literal) -> exp.Expr:
     return exp.Between(this=value, low=literal(least), high=literal(greatest))
 
 
+def exactly(path: str) -> str:
+    """Write a path so that DuckDB, which reads patterns, means this file only."""
+    return glob.escape(path)
+
+
 def parquet(paths: Sequence[str]) -> exp.Expr:
     """Read exactly these Parquet files."""
-    files = exp.Array(expressions=[exp.Literal.string(path) for path in paths])
+    files = exp.Array(expressions=[exp.Literal.string(exactly(path)) for path in paths])
     plain = exp.EQ(this=exp.to_identifier("hive_partitioning"), expression=exp.false())
     return exp.Anonymous(this="read_parquet", expressions=[files, plain])
 
@@ -133,7 +151,7 @@ def condition(sql: str) -> exp.Expr:
     """Read a user's boolean SQL expression.
 
     Raises:
-        ValueError: the text is not one SQL expression.
+        ValueError: the text is not one SQL expression, or uses a payload field without the cast that it needs.
     """
     try:
         trees = sqlglot.parse(f"SELECT 1 WHERE {sql}", dialect=DIALECT)
@@ -145,7 +163,49 @@ def condition(sql: str) -> exp.Expr:
     if where is None or not parts <= {"kind", "expressions", "where"}:
         raise ValueError(_NO_CONDITION.format(sql))
     tree: exp.Expr = where.this
+    field = untyped(tree)
+    if field is not None:
+        raise ValueError(f"{NO_TYPE.format(field)}; {CAST_IT.format(field)}")
     return tree
+
+
+def as_tree(query: str) -> exp.Expr | None:
+    """Read a query; None where it is in a dialect newer than the reader's."""
+    try:
+        return sqlglot.parse_one(query, dialect=DIALECT)
+    except SqlglotError:
+        return None
+
+
+def untyped(tree: exp.Expr) -> str | None:
+    """Find a payload field that is used without a cast where DuckDB would answer wrongly, as its name; None: none.
+
+    A VARIANT is ordered by its kind before its value (every number is less than every text, every small integer
+    less than every double), added as an integer, and grouped by its encoding.
+    """
+    return next(
+        (text(field) for field in map(_field_of, tree.find_all(exp.Column)) if field and _needs_type(field)), None
+    )
+
+
+def _field_of(found: exp.Column) -> exp.Expr | None:
+    names = [part.name for part in found.parts]
+    roots = [place for place, name in enumerate(names[:-1]) if name in ("data", "metadata")]
+    if not roots or roots[0] > 1:
+        return None
+    field: exp.Expr = found
+    while isinstance(field.parent, exp.Dot | exp.Bracket | exp.Paren) and field.parent.this is field:
+        field = field.parent
+    return field
+
+
+def _needs_type(field: exp.Expr) -> bool:
+    if isinstance(field.parent, _NEEDS_TYPE):
+        return True
+    select = field.find_ancestor(exp.Select)
+    shown = isinstance(field.parent, exp.Select | exp.Alias) and field.parent_select is select
+    group = select.args.get("group") if select is not None else None
+    return shown and group is not None and bool(group.args.get("all"))
 
 
 def text(tree: exp.Expr, *, pretty: bool = False) -> str:

@@ -62,8 +62,9 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
     def __str__(self) -> str:
         path, *rest = self.args
-        reason = f" ({rest[0]})" if rest else ""
-        return f"no store at {str(path)!r}{reason}; make one with Store.create({str(path)!r})"
+        if rest:
+            return f"no store at {str(path)!r}, but {rest[0]}; give the path of a store"
+        return f"no store at {str(path)!r}; make one with Store.create({str(path)!r})"
 
 
 class StoreExistsError(StoreError, FileExistsError):
@@ -71,7 +72,9 @@ class StoreExistsError(StoreError, FileExistsError):
 
     def __str__(self) -> str:
         path, what = self.args
-        return f"{str(path)!r} is already {what}; open it with Store.open, or choose another path"
+        if what != "a store":
+            return f"{str(path)!r} is {what}, and no store; choose another path"
+        return f"{str(path)!r} is already a store; open it with Store.open, or choose another path"
 
 
 class StoreFormatError(StoreError):

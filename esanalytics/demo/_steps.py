@@ -35,7 +35,10 @@ SELECT count(DISTINCT stream_id) AS orders FROM (
     SELECT stream_id FROM events WHERE type = 'OrderRefunded' GROUP BY stream_id, causation_id HAVING count(*) > 1
 )
 """
-_RELEASES = "select metadata.release, count(*) as n from events where type = 'OrderRefunded' group by all"
+_RELEASES = """select release, count(*) as twice from (
+       select metadata.release::varchar as release,
+       row_number() over (partition by causation_id order by position) as nth
+       from events where type = 'OrderRefunded') where nth > 1 group by release"""
 _TYPES = "select service, type, count(*) as n from events group by all order by n desc limit 5"
 
 

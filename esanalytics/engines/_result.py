@@ -145,7 +145,7 @@ class Result:
 
     def head(self, rows: int = PREVIEW_ROWS) -> list[dict[str, Any]]:
         """Return the first rows as dicts, computing no more than they need."""
-        return list(self.limit(rows))
+        return [row for row in self.limit(rows)]  # noqa: C416  list() would ask for the length, and run the query for it
 
     def __repr__(self) -> str:
         types = ", ".join(f"{name} {type_}" for name, type_ in self.types.items())
@@ -182,10 +182,13 @@ class Result:
         plan = self._plan()
         cursor = self._engine.cursor()
         try:
-            for statement in plan.setup:
-                cursor.execute(statement)
             with _explaining(plan):
+                for statement in plan.setup:
+                    cursor.execute(statement)
                 yield cursor, plan
+        except BaseException:
+            cursor.close()
+            raise
         finally:
             if not keep_open:
                 cursor.close()

@@ -73,7 +73,13 @@ def held_by(projection: Projection, events: Iterable[Event]) -> Held:
             value = lookup(event["data"], path)
             if value is not None:
                 by_type[event["type"]] = by_type.get(event["type"], frozenset()) | {_type_of(value)}
-    return found
+    return {path: _together(by_type) for path, by_type in found.items()}
+
+
+def _together(by_type: Mapping[str | None, frozenset[str]]) -> Mapping[str | None, frozenset[str]]:
+    """Where all values are of one type, do not tell the types of events apart."""
+    types = frozenset().union(*by_type.values())
+    return by_type if len(types) > 1 else {None: types}
 
 
 def _order(event: Event) -> tuple[Any, int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -156,7 +155,7 @@ def _step(facts: FileMetaData) -> int:
 def _query(path: str, types: Mapping[str, str]) -> exp.Select:
     """Read one file, whatever letters its name has; columns of type VARIANT as JSON text."""
     columns = [_readable(name, type_) for name, type_ in types.items()] or [exp.Star()]
-    return exp.select(*columns).from_(_sql.parquet([glob.escape(path)]))
+    return exp.select(*columns).from_(_sql.parquet([path]))
 
 
 def _readable(name: str, type_: str) -> exp.Expression:

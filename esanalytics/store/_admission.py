@@ -10,11 +10,12 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import duckdb
 
 from esanalytics import _sql as sql
+from esanalytics._instants import iso
 from esanalytics.errors import AppendConflictError, DuplicateEventError, EsAnalyticsError, InvalidEventError
 from esanalytics.events import LOWEST_VERSION, Disorder
 from esanalytics.store._files import DataFile
@@ -22,16 +23,23 @@ from esanalytics.store._files import DataFile
 __all__ = ["Admission", "Problem", "Scope", "derive_ids", "start"]
 
 _FEW = 200
+BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
+"""Before anything was recorded."""
 _DROP_REPEATED = "INSERT INTO gone SELECT row FROM repeated WHERE row NOT IN (SELECT row FROM gone)"
 _DROP_KNOWN = "INSERT INTO gone SELECT DISTINCT row FROM known WHERE row NOT IN (SELECT row FROM gone)"
 
 _CONTENT = """concat_ws(chr(31), service, stream_id, coalesce(version::VARCHAR, ''), type, schema_version,
-    epoch_us(occurred_at), coalesce(correlation_id, ''), coalesce(causation_id, ''), data::JSON::VARCHAR)"""
+    epoch_us(occurred_at), coalesce(correlation_id, ''), coalesce(causation_id, ''), {content})"""
+_PLAIN_DATA = r"""regexp_replace(regexp_replace(replace(data::JSON::VARCHAR, '"', ''),
+    '\.0+([,}\]])', '\1', 'g'), '(\.[0-9]*[1-9])0+([,}\]])', '\1\2', 'g')"""
+"""The payload as text in which 10, 10.00 and "10.00" are the same: a column's type may change when its file grows."""
 _DERIVE = f"""
 CREATE OR REPLACE TEMP TABLE derived AS
 SELECT row, id, n + coalesce(before, 0) AS n FROM (
     SELECT row, id, origin, row_number() OVER (PARTITION BY origin, id ORDER BY row) AS n
-    FROM (SELECT row, origin, sha256({_CONTENT})[:32] AS id FROM staged WHERE event_id IS NULL)
+    FROM (
+        SELECT row, origin, sha256({_CONTENT.format(content=_PLAIN_DATA)})[:32] AS id FROM staged WHERE event_id IS NULL
+    )
 ) LEFT JOIN (SELECT number, count(*) AS before FROM id_numbers GROUP BY number) ON number = hash(origin, id)
 """
 _NUMBER_IDS = """
@@ -81,7 +89,8 @@ _VALUES = "list(DISTINCT occurred_at), list(DISTINCT stream_id)"
 _NO_VALUES = "[]::TIMESTAMPTZ[], []::VARCHAR[]"
 _FIND_KNOWN = """
 CREATE OR REPLACE TEMP TABLE known AS
-SELECT row, e.position AS place FROM fresh JOIN (SELECT event_id, position FROM {files} WHERE {when}) e USING (event_id)
+SELECT row, e.position AS place
+FROM fresh JOIN (SELECT event_id, occurred_at, position FROM {files} WHERE {when}) e USING (event_id, occurred_at)
 """
 _COMPARE_KNOWN = f"""
 SELECT * EXCLUDE (place) FROM (
@@ -92,6 +101,7 @@ SELECT * EXCLUDE (place) FROM (
 QUALIFY NOT bool_or(same AND data = other) OVER (PARTITION BY row)
     AND row_number() OVER (PARTITION BY row ORDER BY same DESC, place) = 1
 """
+_EARLY = "SELECT row, origin, line, recorded_at FROM fresh WHERE recorded_at < ? ORDER BY row"
 _NOT_ABOVE = "SELECT 1 FROM fresh JOIN streams USING (service, stream_id) WHERE version <= top LIMIT 1"
 _STREAMS = """
 CREATE OR REPLACE TEMP TABLE streams AS
@@ -211,6 +221,7 @@ class Admission:
         """Yield the new events that have no place in their stream; as ``known``, which runs before."""
         scope = self.scope()
         if scope is not None:
+            yield from _recorded_before(self.cursor, self.files) if scope.recorded else ()
             yield from _misplaced_in_store(self.cursor, _of_streams(self.files, scope), scope, self.locate)
             yield from _misplaced(self.cursor, scope)
 
@@ -241,6 +252,10 @@ class Admission:
         if self._measured is None or self._measured[0] != self.gone:
             self._measured = (self.gone, self._measure(self._staged() - self.gone))
         return self._measured[1]
+
+    def forget(self) -> None:
+        """Measure anew: what is staged has changed."""
+        self._measured = None
 
     def leave_out(self, row: int) -> None:
         """Put an event into ``gone``."""
@@ -296,13 +311,25 @@ def _differing(rows: Sequence[tuple[int, str, str, str, bool, str, str]]) -> Ite
 
 
 def _equal(one: str, other: str) -> bool:
-    def number_(text: str) -> Decimal:
-        return Decimal(text)
-
-    return bool(
-        json.loads(one, parse_float=number_, parse_int=number_)
-        == json.loads(other, parse_float=number_, parse_int=number_)
+    return _plain(json.loads(one, parse_float=str, parse_int=str)) == _plain(
+        json.loads(other, parse_float=str, parse_int=str)
     )
+
+
+def _plain(value: object) -> object:
+    """Give a payload in which a number and its text are the same, as one source has the one, another the other."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bool):
+        return "bool", value
+    if isinstance(value, str):
+        try:
+            return Decimal(value).normalize()
+        except InvalidOperation:
+            return value
+    return value
 
 
 def _misplaced(cursor: duckdb.DuckDBPyConnection, measured: Scope) -> Iterator[Problem]:
@@ -334,6 +361,15 @@ def _misplaced_in_store(
         yield from (
             Problem(r, _taken(*rest)) for r, *rest in cursor.execute(_TAKEN_IN_STORE.format(files=source)).fetchall()
         )
+
+
+def _recorded_before(cursor: duckdb.DuckDBPyConnection, files: Sequence[DataFile]) -> Iterator[Problem]:
+    last = max((file.last_recorded for file in files), default=BEGINNING)
+    early = cursor.execute(_EARLY, [last]).fetchall()
+    for row, origin, line, recorded_at in early:
+        reason = f"recorded_at {iso(recorded_at)} is before {iso(last)}, the last of the store"
+        remedy = "append in order of recorded_at, or leave that column out"
+        yield Problem(row, InvalidEventError(origin, line, reason, remedy))
 
 
 def _mixed(origin: str, line: int, service: str, stream_id: str, versioned: bool) -> InvalidEventError:  # noqa: FBT001  a row of the query

@@ -18,7 +18,6 @@ from deltalake.exceptions import DeltaError
 from sqlglot import exp
 
 from esanalytics import _sql as sql
-from esanalytics._instants import iso
 from esanalytics.engines import DuckDB
 from esanalytics.errors import (
     AppendConflictError,
@@ -29,7 +28,7 @@ from esanalytics.errors import (
 )
 from esanalytics.events import Batch, Refusal, storage_types
 from esanalytics.store import _staging
-from esanalytics.store._admission import Admission, Problem, Scope, derive_ids, start
+from esanalytics.store._admission import BEGINNING, Admission, Problem, Scope, derive_ids, start
 from esanalytics.store._commits import CommitLog, Head, NotCommitted, RaceLost
 from esanalytics.store._files import DataFile
 from esanalytics.store._intake import batches, in_all
@@ -85,7 +84,6 @@ _ROWS = (
     f"(SELECT {', '.join(_OWN)}, numbers.position, coalesce(recorded_at, {{now}}) AS recorded_at, numbers.disorder "
     "FROM staged JOIN numbers USING (row))"
 )
-_BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 _AS_JSON = """
 SELECT origin, line, to_json({event_id: event_id, service: service, stream_id: stream_id, version: version, type: type,
     schema_version: schema_version, occurred_at: strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
@@ -121,7 +119,8 @@ class Appender:
         """Append everything, a chunk at a time, each chunk one commit."""
         now = dt.datetime.now(dt.UTC)
         with self._progress(events) as bar:
-            chunks = _chunks(batches(events, self.engine.cursor, now))
+            read = batches(events, self.engine.cursor, now)
+            chunks = _chunks(read) if self.terms.expected_version is None else iter([list(read)])
             first = next(chunks, [])
             cursor = self.engine.cursor(small=sum(batch.rows.num_rows for batch in first) <= _SMALL)
             try:
@@ -192,6 +191,7 @@ class Appender:
         yield from admission.known()
         if expected is not None and admission.scope() is not None:
             self._take_versions(admission.cursor, head, expected)
+            admission.forget()
         yield from admission.misplaced()
 
     def _set_aside(self, admission: Admission, problems: Iterator[Problem]) -> list[Refusal]:
@@ -209,9 +209,8 @@ class Appender:
 
     def _rows(self, cursor: duckdb.DuckDBPyConnection, head: Head, new: Scope) -> str:
         """Return the rows to write: what is staged, with its numbers, and the time of recording."""
-        last = max((file.last_recorded for file in head.files), default=_BEGINNING)
+        last = max((file.last_recorded for file in head.files), default=BEGINNING)
         if new.recorded:
-            _check_recorded(cursor, last)
             last = max(last, cursor.execute("SELECT max(recorded_at) FROM fresh").fetchall()[0][0])
         now = sql.text(sql.literal(max(dt.datetime.now(dt.UTC), last)))
         return _ROWS.format(now=now)
@@ -223,7 +222,7 @@ class Appender:
         wrong = cursor.execute(
             "SELECT origin, line, version, service, stream_id FROM staged "
             "WHERE version IS NOT NULL OR service <> ? OR stream_id <> ? LIMIT 1",
-            [defaults.service or "default", defaults.stream],
+            [defaults.service, defaults.stream],
         ).fetchall()
         for origin, line, version, service, stream_id in wrong:
             reason = (
@@ -240,7 +239,7 @@ class Appender:
 
     def _take_versions(self, cursor: duckdb.DuckDBPyConnection, head: Head, expected: int) -> None:
         """Give the next versions to what is new in the stream, if the stream is where it was expected."""
-        service, stream = self.terms.defaults.service or "default", self.terms.defaults.stream or ""
+        service, stream = self.terms.defaults.service, self.terms.defaults.stream or ""
         files = [self._locate(f) for f in head.files if f.service == service and f.may_hold([stream])]
         top = 0
         if files:
@@ -287,16 +286,6 @@ def _chunks(source: Iterator[Batch]) -> Iterator[list[Batch]]:
 def _refusal(cursor: duckdb.DuckDBPyConnection, problem: Problem) -> Refusal:
     origin, line, raw = cursor.execute(_AS_JSON, [problem.row]).fetchall()[0]
     return Refusal(origin, line, str(problem.error), raw)
-
-
-def _check_recorded(cursor: duckdb.DuckDBPyConnection, last: dt.datetime) -> None:
-    early = cursor.execute(
-        "SELECT origin, line, recorded_at FROM fresh WHERE recorded_at < ? ORDER BY recorded_at, row LIMIT 1",
-        [last],
-    ).fetchall()
-    for origin, line, recorded_at in early:
-        reason = f"recorded_at {iso(recorded_at)} is before {iso(last)}, the last of the store"
-        raise InvalidEventError(origin, line, reason, "append in order of recorded_at, or leave that column out")
 
 
 @contextmanager

@@ -136,7 +136,7 @@ class DeltaLog:
             raise StoreNotFoundError(path.parent)
         settings = table.metadata().configuration
         if "esanalytics.format" not in settings:
-            raise StoreNotFoundError(path.parent, "there is a Delta table, of something else")
+            raise StoreNotFoundError(path.parent, "a Delta table of something else")
         if int(settings["esanalytics.format"]) > FORMAT:
             raise StoreFormatError(path.parent, settings["esanalytics.format"], FORMAT)
         return cls(path, cast("Period", settings["esanalytics.partition"]), table)
@@ -179,7 +179,9 @@ class DeltaLog:
 
     def _since(self, head: Head) -> Head:
         """Return the head as this handle has it; the commit finds out whether there is a newer one."""
-        return head if self._seen is not None and self._seen[1] is head else self.head()
+        seen = self._seen
+        current = seen is not None and seen[1] is head and seen[0] == self._table.version()
+        return head if current else self.head()
 
     def _note(self, head: Head) -> None:
         """Remember what the store is after a commit of ours, unless others came between."""
@@ -239,8 +241,12 @@ class DeltaLog:
         """Make the entries after a version durable: the handle learns its own only by looking again."""
         self._table.update_incremental()
         folder = self.path / "_delta_log"
-        for entry in range(version + 1, self._table.version() + 1):
-            _sync(folder / f"{entry:020d}.json")
+        for entry in range(max(0, version), self._table.version() + 1):
+            for written in (folder / f"{entry:020d}.json", folder / f"{entry:020d}.checkpoint.parquet"):
+                if written.exists():
+                    _sync(written)
+        if (folder / "_last_checkpoint").exists():
+            _sync(folder / "_last_checkpoint")
         _sync(folder)
 
 

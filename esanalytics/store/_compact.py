@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ __all__ = ["Compaction", "Compactor"]
 
 LARGE_ROWS = 2_000_000
 FAN_OUT = 8
+_OF_THE_LOG = re.compile(r"\d{20}\.(json|crc|checkpoint.*\.parquet|\d{20}\.compacted\.json)|_last_checkpoint|_sidecars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Compactor:
         if sum(file.rows for file in new) != sum(file.rows for file in old):
             self.writer.discard(file.path for file in new)
             raise CorruptFileError(old[0].path, "does not hold as many events as were committed")
+        for file in old:
+            (self.writer.root / file.path).touch()  # its age counts from here: readers may still be at it
         try:
             self.log.exchange(head, old, new)
         except RaceLost:
@@ -96,23 +100,20 @@ class Compactor:
         except NotCommitted:
             self.writer.discard(file.path for file in new)
             raise
-        for file in old:
-            (self.writer.root / file.path).touch()  # its age now counts from here
         return True
 
     def _sweep(self, retain: dt.timedelta) -> int:
         """Delete data files that no commit names: what crashed writers left, and what was merged."""
         live = {file.path for file in self.log.head().files}
         oldest = time.time() - retain.total_seconds()
-        found = 0
-        for path in self.writer.root.rglob("*.parquet"):
-            inside = path.relative_to(self.writer.root)
-            if inside.parts[0] == "_delta_log" or inside.as_posix() in live:
-                continue
-            if path.stat().st_mtime <= oldest:
-                path.unlink(missing_ok=True)
-                found += 1
-        return found
+        root = self.writer.root
+        unnamed = [p for p in root.glob("service=*/**/*.parquet") if p.relative_to(root).as_posix() not in live]
+        left = [p for p in (root / "_delta_log").glob("*") if not _OF_THE_LOG.fullmatch(p.name)]
+        parts = [*(self.path / "quarantine").glob("*.part")]
+        old = [path for path in (*unnamed, *left, *parts) if path.is_file() and path.stat().st_mtime <= oldest]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
 
 def _partitions(files: Iterable[DataFile]) -> list[list[DataFile]]:

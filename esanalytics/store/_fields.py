@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import duckdb
+from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB
 from esanalytics.errors import EngineError
 
-__all__ = ["Path", "Types", "field_names", "field_types"]
+__all__ = ["Located", "Path", "Types", "field_names", "field_types"]
 
 Path = tuple[str, ...]
 Types = Mapping[str | None, frozenset[str]]
@@ -25,6 +27,7 @@ SELECT column_id, sum(num_values) - sum(stats_null_count) FROM parquet_metadata(
 """
 _NAMES = {
     **dict.fromkeys(("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"), "BIGINT"),
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER"), "BIGINT"),
     **dict.fromkeys(("BOOL_TRUE", "BOOL_FALSE"), "BOOLEAN"),
     "TIMESTAMP_MICROS_TZ": "TIMESTAMPTZ",
     "TIMESTAMP_NANOS_TZ": "TIMESTAMPTZ",
@@ -48,35 +51,67 @@ class _Node:
         return next((child for child in self.children if child.name == name), None)
 
 
-def field_types(engine: DuckDB, files: Sequence[str], paths: Iterable[Path]) -> dict[Path, Types]:
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A data file as a log sees it.
+
+    Attributes:
+        path: where it lies.
+        position: last position the log knows of it; None: all of it.
+        known_at: last ``recorded_at`` the log knows of it; None: all of it.
+    """
+
+    path: str
+    position: int | None = None
+    known_at: dt.datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """The log knows all that is in the file, so its footer may be read."""
+        return self.position is None and self.known_at is None
+
+    def rows(self, *values: exp.Expr) -> exp.Select:
+        """List the different rows that some expressions give over what the log knows of the file."""
+        select = sql.grouped(sql.parquet([self.path]), *values)
+        if self.position is not None:
+            select = select.where(sql.at_most(sql.column("position"), self.position))
+        if self.known_at is not None:
+            select = select.where(sql.at_most(sql.column("recorded_at"), self.known_at))
+        return select
+
+
+def field_types(engine: DuckDB, files: Sequence[Located], paths: Iterable[Path]) -> dict[Path, Types]:
     """Return, for each path into the payload, the DuckDB types of its values, by event type.
 
-    The key None holds types that are known of all event types together. Values that are NULL have no type.
+    Where all values are of one type, that is all there is to know, under the key None; else the types are told
+    apart by the type of event. Values that are NULL have no type. What is known does not depend on which events
+    share a file.
 
     Args:
         engine: where to look.
-        files: data files, by path.
+        files: data files.
         paths: keys from the payload downwards.
     """
-    found: dict[Path, defaultdict[str | None, set[str]]] = {path: defaultdict(set) for path in paths}
-    unclear: defaultdict[Path, list[str]] = defaultdict(list)
-    for file in files if found else ():
-        payload = _payload(engine, file)
-        for path, types in found.items():
-            known = _known(payload, path)
-            if known is None:
-                unclear[path].append(file)
-            else:
-                types[None] |= known
-    for path, where in unclear.items():
-        for type_, seen in (pair for file in where for pair in _looked_up(engine, file, path)):
-            found[path][type_] |= seen
-    return {path: {key: frozenset(v) for key, v in types.items()} for path, types in found.items()}
+    return {path: _types(engine, files, path) for path in paths}
 
 
-def field_names(engine: DuckDB, files: Sequence[str]) -> list[str]:
+def field_names(engine: DuckDB, files: Sequence[Located]) -> list[str]:
     """Return the names of the payloads' top-level fields, in alphabetical order."""
     return sorted({name for file in files for name in _names(engine, file)})
+
+
+def _types(engine: DuckDB, files: Sequence[Located], path: Path) -> Types:
+    footers = {file: _known(_payload(engine, file.path), path) if file.whole else None for file in files}
+    looked = {file: dict(_looked_up(engine, file, path)) for file, known in footers.items() if known is None}
+    clear = [known for known in footers.values() if known is not None]
+    of_files = frozenset().union(*clear, *(types for found in looked.values() for types in found.values()))
+    if len(of_files) <= 1:
+        return {None: of_files}
+    looked |= {file: dict(_looked_up(engine, file, path)) for file, known in footers.items() if known}
+    found: defaultdict[str | None, set[str]] = defaultdict(set)
+    for type_, types in (pair for by_type in looked.values() for pair in by_type.items()):
+        found[type_] |= types
+    return {type_: frozenset(types) for type_, types in found.items()}
 
 
 def _known(payload: _Node, path: Path) -> frozenset[str] | None:
@@ -108,8 +143,8 @@ def _name(type_: str) -> str:
 def _payload(engine: DuckDB, file: str) -> _Node:
     cursor = engine.cursor()
     try:
-        counts = dict(cursor.execute(_VALUES, [file]).fetchall())
-        rows = iter(cursor.execute(_SCHEMA, [file]).fetchall())
+        counts = dict(cursor.execute(_VALUES, [sql.exactly(file)]).fetchall())
+        rows = iter(cursor.execute(_SCHEMA, [sql.exactly(file)]).fetchall())
     finally:
         cursor.close()
     leaves = iter(range(len(counts)))
@@ -126,9 +161,9 @@ def _node(rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], cou
 
 
 @lru_cache(maxsize=10_000)
-def _looked_up(engine: DuckDB, file: str, path: Path) -> tuple[tuple[str, frozenset[str]], ...]:
+def _looked_up(engine: DuckDB, file: Located, path: Path) -> tuple[tuple[str, frozenset[str]], ...]:
     value = sql.payload(path)
-    query = sql.grouped(sql.parquet([file]), sql.column("type"), sql.function("variant_typeof", value))
+    query = file.rows(sql.column("type"), sql.function("variant_typeof", value))
     found: defaultdict[str, set[str]] = defaultdict(set)
     for type_, name in _rows(engine, sql.text(query)):
         types = found[type_]
@@ -138,13 +173,13 @@ def _looked_up(engine: DuckDB, file: str, path: Path) -> tuple[tuple[str, frozen
 
 
 @lru_cache(maxsize=10_000)
-def _names(engine: DuckDB, file: str) -> tuple[str, ...]:
-    payload = _payload(engine, file)
+def _names(engine: DuckDB, file: Located) -> tuple[str, ...]:
+    payload = _payload(engine, file.path)
     value, typed = payload.child("value"), payload.child("typed_value")
-    if value is not None and not value.values:
+    if file.whole and value is not None and not value.values:
         return tuple(child.name for child in typed.children) if typed is not None else ()
     keys = sql.function("unnest", sql.function("variant_keys", sql.column("data")))
-    return tuple(name for (name,) in _rows(engine, sql.text(sql.grouped(sql.parquet([file]), keys))))
+    return tuple(name for (name,) in _rows(engine, sql.text(file.rows(keys))))
 
 
 def _rows(engine: DuckDB, query: str) -> list[tuple[str, ...]]:

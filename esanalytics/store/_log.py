@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,13 +15,14 @@ from esanalytics._instants import Instant, instant, iso
 from esanalytics.engines import DuckDB, Plan, Result
 from esanalytics.errors import EngineError, UnsupportedError
 from esanalytics.store._commits import Head
-from esanalytics.store._fields import Path, Types, field_names, field_types
+from esanalytics.store._fields import Located, Path, Types, field_names, field_types
 from esanalytics.store._staging import Defaults
-from esanalytics.store._view import Base, Relation, Selection, paths_of, relation
+from esanalytics.store._view import Base, Relation, Selection, located, relation
 from esanalytics.store._whatif import write_extra
 
 __all__ = ["Log", "Reader", "as_view", "names_of", "result", "types_of", "view"]
 
+_AFTER = re.compile(r"\s*(;\s*(--[^\n]*\s*)*)?$")
 Names = str | Iterable[str] | None
 
 
@@ -72,7 +74,7 @@ class Log:
             stream: stream ids, likewise.
 
         Raises:
-            ValueError: the condition is not one SQL expression.
+            ValueError: the condition is not one SQL expression, or compares a payload field by size without a cast.
         """
         old = self._selection
         conditions = () if condition is None else (sql.condition(condition),)
@@ -124,7 +126,7 @@ class Log:
         Raises:
             InvalidEventError: one of them could not be stored.
         """
-        defaults = Defaults(service=service, stream=stream)
+        defaults = Defaults("default" if service is None else service, stream)
         given = events.events() if isinstance(events, Log) else events
         last = max((e.file.last_position for e in self._base.extra), default=self._base.position)
         extra = write_extra(given, self._reader.engine, max(last, self._base.position), defaults)
@@ -140,7 +142,8 @@ class Log:
 
         Raises:
             EngineError: the text is no SQL.
-            UnsupportedError: it is something else than one SELECT.
+            UnsupportedError: it is something else than one SELECT, or it compares by size, calculates with, sorts
+                or groups by a payload field without a cast: DuckDB would do so by its encoding.
 
         Example:
             >>> log.sql("select count(*) as n from events where service = ?", ["orders"])  # doctest: +SKIP
@@ -197,8 +200,10 @@ class Log:
 def view(log: Log) -> Relation:
     """Write the query of a view over the newest data files."""
     reader, base = log._reader, log._base  # noqa: SLF001  of this module
-    removed = tuple(_removed(events) if isinstance(events, Log) else events for events in base.without)
-    return relation(reader.head().files, reader.root, replace(base, without=removed), log._selection)  # noqa: SLF001
+    shown = {id(events): view(events) for events in base.without if isinstance(events, Log)}
+    removed = tuple(_among(shown[id(e)]) if isinstance(e, Log) else e for e in base.without)
+    found = relation(reader.head().files, reader.root, replace(base, without=removed), log._selection)  # noqa: SLF001
+    return replace(found, files=(*found.files, *(path for other in shown.values() for path in other.files)))
 
 
 def result(log: Log, plan: Callable[[], Plan], made: Plan) -> Result:
@@ -216,9 +221,9 @@ def names_of(log: Log) -> list[str]:
     return field_names(log._reader.engine, _all_files(log))  # noqa: SLF001  of this module
 
 
-def _all_files(log: Log) -> tuple[str, ...]:
+def _all_files(log: Log) -> list[Located]:
     reader = log._reader  # noqa: SLF001  of this module
-    return paths_of(reader.head().files, reader.root, log._base, log._selection.services)  # noqa: SLF001
+    return located(reader.head().files, reader.root, log._base, log._selection.services)  # noqa: SLF001
 
 
 def _both(old: frozenset[str] | None, new: Names) -> frozenset[str] | None:
@@ -236,8 +241,8 @@ def _removal(events: str | Iterable[str] | Log) -> exp.Expr | Log:
     return sql.is_in(sql.column("event_id"), [str(event_id) for event_id in events])
 
 
-def _removed(events: Log) -> exp.Expr:
-    ids = exp.select(sql.column("event_id")).from_(view(events).tree.subquery("left_out"))
+def _among(events: Relation) -> exp.Expr:
+    ids = exp.select(sql.column("event_id")).from_(events.tree.subquery("left_out"))
     return exp.In(this=sql.column("event_id"), query=ids.subquery())
 
 
@@ -255,7 +260,11 @@ def _one_select(query: str, engine: DuckDB) -> str:
         cursor.close()
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UnsupportedError("log.sql takes one SELECT over the relation events", "a view can only be read")
-    return str(statements[0].query).strip().rstrip(";")
+    tree = sql.as_tree(query)
+    field = None if tree is None else sql.untyped(tree)
+    if field is not None:
+        raise UnsupportedError(sql.NO_TYPE.format(field), sql.CAST_IT.format(field))
+    return _AFTER.sub("", str(statements[0].query))
 
 
 def as_view(found: Relation) -> str:

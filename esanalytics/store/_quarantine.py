@@ -34,6 +34,12 @@ class Quarantine:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
+        for folder in (self.folder, self.folder.parent):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def rows(self) -> list[Refusal]:
         """Return what is set aside, file by file; a row that came in several loads is there once."""

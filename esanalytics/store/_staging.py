@@ -69,6 +69,7 @@ _RULES = (
         )
         for name, what in (("version", "64-bit integer"), ("schema_version", "number from 1"))
     ),
+    ("recorded_at", "recorded_at > now() + INTERVAL 5 MINUTE", "'recorded_at is in the future: ' || raw_recorded_at"),
     ("version", f"version = ({LOWEST_VERSION})", "'version is out of range'"),
     ("schema_version", "schema_version < 1", "'schema_version is no number from 1: ' || schema_version"),
     ("data", "NOT is_object", "'the payload is no object'"),
@@ -94,7 +95,7 @@ _DATE = "'^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}'"
 class Defaults:
     """What an append says once for all its events."""
 
-    service: str | None = None
+    service: str = "default"
     stream: str | None = None
 
 
@@ -168,7 +169,7 @@ def _insert(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, default
     given = {
         "origin": batch.origin,
         "first": first,
-        "service": defaults.service or "default",
+        "service": defaults.service,
         "stream": defaults.stream,
     }
     select = _select(table.schema, apart)

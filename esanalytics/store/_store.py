@@ -31,10 +31,23 @@ from esanalytics.store._staging import Defaults
 from esanalytics.store._view import Base
 from esanalytics.store._writing import Writer
 
-__all__ = ["Info", "Store"]
+__all__ = ["Info", "Store", "as_log"]
 
 _EVENTS = "events"
 _QUARANTINE = "quarantine"
+
+
+def as_log(log: Store | Log) -> Log:
+    """Return the log that a verb is asked about.
+
+    Raises:
+        TypeError: it is neither a store nor a view of one.
+    """
+    if isinstance(log, Store):
+        return log.log
+    if isinstance(log, Log):
+        return log
+    raise TypeError(f"not a log: {log!r}; give a store, as ea.Store.open(path) returns it, or a view of one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,12 @@ class Info:
     recorded_at: dt.datetime | None
     quarantined: int
     partition: Period
+
+
+def _folder(path: str | Path) -> Path:
+    if "://" in str(path):
+        raise UnsupportedError(f"a store at {str(path)!r}", "give a local folder; object stores are not supported yet")
+    return Path(path).absolute()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,13 +124,13 @@ class Store:
             StoreExistsError: there is a store, or something else.
             StoreError: the folder cannot be written.
         """
-        folder = Path(path).absolute()
+        folder = _folder(path)
         if partition not in ("day", "month", "year"):
             raise UnsupportedError(f"partition {partition!r}", "choose 'day', 'month' or 'year'")
         if has_entries(folder / _EVENTS):
             raise StoreExistsError(folder, "a store")
         if folder.exists() and (not folder.is_dir() or any(path.name != _EVENTS for path in folder.iterdir())):
-            raise StoreExistsError(folder, "there, and not empty")
+            raise StoreExistsError(folder, "a folder with other files" if folder.is_dir() else "a file")
         with explained(folder):
             log = DeltaLog.create(folder / _EVENTS, partition)
         return cls(folder, engine or DuckDB(), auto_compact, log)
@@ -129,7 +148,9 @@ class Store:
             StoreNotFoundError: there is none.
             StoreFormatError: a newer version wrote it.
         """
-        folder = Path(path).absolute()
+        folder = _folder(path)
+        if folder.exists() and not (folder / _EVENTS).is_dir():
+            raise StoreNotFoundError(folder, "a file" if folder.is_file() else "a folder with other files")
         if not folder.is_dir():
             raise StoreNotFoundError(folder)
         with explained(folder):
@@ -164,8 +185,8 @@ class Store:
                 where there is a ``data`` column, they become ``metadata``. A NULL in them is an absent field.
             service: the service of events that do not say; ``"default"`` if never given.
             stream: the stream of events that do not say.
-            expected_version: the version that ``stream`` has now, 0 where it has no events; the events get the
-                next ones.
+            expected_version: the version that ``stream`` has now, from 0, which is that of a stream without events; the
+                events get the next ones. A stream of unversioned events has none, and is refused.
             on_invalid: ``"raise"`` refuses everything; ``"quarantine"`` sets invalid events aside, with origin, line
                 and reason, and appends the others.
             progress: show a bar when it takes long; None: on a terminal and in a notebook.
@@ -185,9 +206,13 @@ class Store:
             raise InvalidEventError(
                 "append", None, "expected_version is given without a stream", "name it: stream='order-42'"
             )
+        if expected_version is not None and (type(expected_version) is not int or expected_version < 0):
+            raise InvalidEventError("append", None, f"expected_version is {expected_version!r}", "give a number from 0")
         if on_invalid not in ("raise", "quarantine"):
             raise UnsupportedError(f"on_invalid={on_invalid!r}", "choose 'raise' or 'quarantine'")
-        terms = Terms(Defaults(service, stream), expected_version, on_invalid, progress)
+        terms = Terms(
+            Defaults("default" if service is None else service, stream), expected_version, on_invalid, progress
+        )
         quarantine = Quarantine(self.path / _QUARANTINE)
         commit = Appender(self.path, self._log, self.engine, self._writer(), quarantine, terms).append(
             events.events() if isinstance(events, Log) else events

@@ -17,9 +17,10 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.events import ENVELOPE, TYPES, Disorder
+from esanalytics.store._fields import Located
 from esanalytics.store._files import DataFile
 
-__all__ = ["Base", "Extra", "Relation", "Selection", "paths_of", "relation"]
+__all__ = ["Base", "Extra", "Relation", "Selection", "located", "relation"]
 
 _STREAM = ("service", "stream_id")
 
@@ -112,12 +113,22 @@ def relation(files: Sequence[DataFile], root: str, base: Base, selection: Select
     return Relation(tree, paths, not disordered, services)
 
 
-def paths_of(files: Sequence[DataFile], root: str, base: Base, services: frozenset[str] | None) -> tuple[str, ...]:
-    """Return where the data files lie that a log has, at whatever time, of some services."""
+def located(files: Sequence[DataFile], root: str, base: Base, services: frozenset[str] | None) -> list[Located]:
+    """Return the data files that a log has, at whatever time, of some services, and how much of each it knows."""
     chosen = Selection(services=services)
-    own = (f for f in files if f.first_position <= base.position and _selected(f, base, chosen))
-    extra = (e.path for e in base.extra if _selected(e.file, base, chosen))
-    return (*(f"{root}/{file.path}" for file in own), *extra)
+    own = [f for f in files if f.first_position <= base.position and _selected(f, base, chosen)]
+    extra = [e for e in base.extra if _selected(e.file, base, chosen)]
+    return [
+        *(
+            Located(
+                f"{root}/{file.path}",
+                base.position if file.last_position > base.position else None,
+                base.known_at if base.known_at is not None and file.last_recorded > base.known_at else None,
+            )
+            for file in own
+        ),
+        *(Located(e.path) for e in extra),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +176,7 @@ class _Source:
         select = exp.select(*(sql.column(name) for name in ENVELOPE))
         if not paths:
             return self._nothing()
-        conditions = [*self._known(), *self._names(), *([_not_in(after)] if after else [])]
+        conditions = [*self._known(), *self._names(), *([_not_in(after, self._known())] if after else [])]
         return select.from_(sql.parquet(paths)).where(*conditions)
 
     def _nothing(self) -> exp.Select:
@@ -189,11 +200,12 @@ class _Source:
     def _removed(self) -> Iterable[exp.Expr]:
         yield from (self._never(condition) for condition in self.base.without)
         if self.base.extra:
-            yield _not_in([e.path for e in self.base.extra])
+            yield _not_in([e.path for e in self.base.extra], self._known())
 
     def _never(self, condition: exp.Expr) -> exp.Expr:
         """Test that an event is not one of those that never happened."""
-        if not any(column.name == "effective_at" for column in condition.find_all(exp.Column)):
+        own = (c for c in condition.find_all(exp.Column) if c.find_ancestor(exp.Query) is None)
+        if not any(column.name.lower() == "effective_at" for column in own):
             return exp.Not(this=exp.Is(this=exp.Paren(this=condition.copy()), expression=exp.true()))
         before = replace(self.base, without=(), extra=())
         names = Selection(services=self.selection.services, streams=self.selection.streams)
@@ -202,9 +214,9 @@ class _Source:
         return exp.Not(this=exp.In(this=sql.column("position"), query=positions.subquery()))
 
 
-def _not_in(paths: Sequence[str]) -> exp.Expr:
-    """Test that an event's id is in none of these files."""
-    ids = exp.select(sql.column("event_id")).from_(sql.parquet(paths))
+def _not_in(paths: Sequence[str], known: Iterable[exp.Expr]) -> exp.Expr:
+    """Test that an event's id is none that these files hold and the log knows."""
+    ids = exp.select(sql.column("event_id")).from_(sql.parquet(paths)).where(*known)
     return exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ class Writer:
 
 
 def _described(path: str, partition: Period, size: int, group: Sequence[Any]) -> DataFile:
-    service, start, rows, versioned, disorder, *bounds = group
+    service, start, rows, versioned, disorder, *found = group
+    bounds = [value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value for value in found]
     return DataFile(path, service, period(start, partition), size, rows, versioned, disorder or 0, *bounds)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from esanalytics.projections import Projection, merged_projection
-from esanalytics.store import Log, Store, names_of
+from esanalytics.store import Log, Store, as_log, names_of
 
 __all__ = ["merged"]
 
@@ -20,4 +20,4 @@ def merged(log: Store | Log) -> Projection:
     Example:
         >>> ea.state_at(store, ea.merged(store)).df()  # doctest: +SKIP
     """
-    return merged_projection(names_of(log.log if isinstance(log, Store) else log))
+    return merged_projection(names_of(as_log(log)))

@@ -13,7 +13,7 @@ from esanalytics._instants import Instant
 from esanalytics.engines import Plan, Result
 from esanalytics.events import by_position, by_time
 from esanalytics.projections import Projection, compile_fold, key_columns, paths
-from esanalytics.store import Log, Relation, Store, Types, as_view, result, types_of, view
+from esanalytics.store import Log, Relation, Store, Types, as_log, as_view, result, types_of, view
 
 __all__ = ["state_at"]
 
@@ -45,10 +45,16 @@ def state_at(
     Example:
         >>> ea.state_at(store, orders, "2026-03-03", key="order-42").df()  # doctest: +SKIP
     """
-    seen = _bounded(log.log if isinstance(log, Store) else log, at, known_at)
+    if not isinstance(projection, Projection):
+        raise TypeError(f"not a projection: {projection!r}; give an ea.Projection, or ea.merged(log)")
+    seen = _bounded(as_log(log), at, known_at)
     narrowed = seen if key is None else _of_key(seen, projection, key)
-    plan = _fold(narrowed, projection, key)  # what is wrong with the question is said now, not when it is looked at
-    return result(narrowed, lambda: _fold(narrowed, projection, key), plan)
+    wanted = tuple(key) if isinstance(key, list) else key
+
+    def fold() -> Plan:
+        return _fold(narrowed, types_of(seen, paths(projection)), projection, wanted)
+
+    return result(narrowed, fold, fold())  # once now: what is wrong with the question is said when it is asked
 
 
 def _bounded(log: Log, at: Instant | None, known_at: Instant | None) -> Log:
@@ -63,14 +69,18 @@ def _of_key(log: Log, projection: Projection, key: Any) -> Log:  # noqa: ANN401 
     return log.where(service=named.get("service"), stream=named.get("stream_id"))
 
 
-def _fold(log: Log, projection: Projection, key: Any) -> Plan:  # noqa: ANN401  a value of the key's type
+def _fold(
+    log: Log,
+    held: Mapping[tuple[str, ...], Types],
+    projection: Projection,
+    key: Any,  # noqa: ANN401  a value of the key's type
+) -> Plan:
     found = view(log)
-    held = types_of(log, paths(projection))
     query = _compiled(projection, _one_stream_per_key(found, projection), _frozen(held), key)
     return Plan(query, (as_view(found),), files=found.files)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)
 def _compiled(projection: Projection, by_place: bool, held: _FrozenTypes, key: Any) -> str:  # noqa: ANN401, FBT001
     """Compile a fold of the relation ``events``; the same question is compiled once."""
     order = by_position() if by_place else by_time()
