@@ -162,7 +162,7 @@ def condition(sql: str) -> exp.Expr:
     parts = {name for name, value in select.args.items() if value} if select is not None else set()
     if where is None or not parts <= {"kind", "expressions", "where"}:
         raise ValueError(_NO_CONDITION.format(sql))
-    tree: exp.Expr = where.this
+    tree: exp.Expr = where.this.copy()
     field = untyped(tree)
     if field is not None:
         raise ValueError(f"{NO_TYPE.format(field)}; {CAST_IT.format(field)}")
@@ -200,7 +200,7 @@ def _field_of(found: exp.Column) -> exp.Expr | None:
 
 
 def _needs_type(field: exp.Expr) -> bool:
-    if isinstance(field.parent, _NEEDS_TYPE):
+    if isinstance(field.parent, _NEEDS_TYPE) or field.arg_key == "partition_by":
         return True
     select = field.find_ancestor(exp.Select)
     shown = isinstance(field.parent, exp.Select | exp.Alias) and field.parent_select is select

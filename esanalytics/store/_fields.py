@@ -35,6 +35,8 @@ _NAMES = {
     "TIMESTAMP_MICROS": "TIMESTAMP",
     "TIME_MICROS": "TIME",
 }
+_NARROW = 18
+_DECIMAL = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 _NESTED = re.compile(r"OBJECT|ARRAY|STRUCT|MAP|LIST|.*\[\]$")
 
 
@@ -134,8 +136,9 @@ def _known(payload: _Node, path: Path) -> frozenset[str] | None:
 def _name(type_: str) -> str:
     if _NESTED.match(type_):
         return "VARIANT"
-    if type_.startswith("DECIMAL"):
-        return type_.replace(" ", "")
+    decimal = _DECIMAL.fullmatch(type_)
+    if decimal:  # the digits of a value that is not shredded are those it happens to have
+        return f"DECIMAL({18 if int(decimal[1]) <= _NARROW else 38},{decimal[2]})"
     return _NAMES.get(type_, type_)
 
 

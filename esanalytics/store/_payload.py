@@ -31,6 +31,7 @@ __all__ = [
     "json_flaw",
     "shapes",
     "to_json",
+    "wide",
 ]
 
 AS_VARIANT = (
@@ -186,9 +187,16 @@ def shapes(rows: Sequence[int], values: Sequence[object]) -> Groups:
     )
 
 
+def wide(type_: pa.DataType) -> pa.DataType:
+    """Give a decimal type 18 or 38 digits, so that files shred alike; others stay as they are."""
+    if pa.types.is_decimal(type_) and not pa.types.is_decimal256(type_):
+        return pa.decimal128(_NARROW if type_.precision <= _NARROW else 38, type_.scale)
+    return type_
+
+
 def _wide(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_decimal(type_):
-        return pa.decimal128(_NARROW if type_.precision <= _NARROW else 38, type_.scale)
+        return wide(type_)
     if pa.types.is_struct(type_):
         return pa.struct([pa.field(f.name, _wide(f.type)) for f in type_])
     if pa.types.is_list(type_):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from esanalytics.errors import InvalidEventError
 from esanalytics.events import ENVELOPE, LOWEST_VERSION, TEXT_COLUMNS, TYPES, Batch, Groups, Refusal
 from esanalytics.store._gather import Unreadable, gather, normal, single
-from esanalytics.store._payload import AS_VARIANT, fill, flawed_rows, is_variant
+from esanalytics.store._payload import AS_VARIANT, fill, flawed_rows, is_variant, wide
 
 __all__ = ["Defaults", "create", "stage"]
 
@@ -292,7 +292,7 @@ def _check_nested(name: str, values: pa.ChunkedArray) -> None:
 
 def _plain(type_: pa.DataType) -> pa.DataType:
     """Give the type as which DuckDB reads a column, and everything inside it."""
-    found = next((plain for test, plain in _PLAIN if test(type_)), type_)
+    found = next((plain for test, plain in _PLAIN if test(type_)), wide(type_))
     if pa.types.is_dictionary(type_):
         found = _plain(type_.value_type)
     elif pa.types.is_struct(type_):

@@ -86,7 +86,7 @@ class Writer:
 
 def _described(path: str, partition: Period, size: int, group: Sequence[Any]) -> DataFile:
     service, start, rows, versioned, disorder, *found = group
-    bounds = [value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value for value in found]
+    bounds: list[Any] = [value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value for value in found]
     return DataFile(path, service, period(start, partition), size, rows, versioned, disorder or 0, *bounds)
 
 

@@ -154,11 +154,14 @@ def test_importing_the_package_does_not_load_the_demo():
     assert found.stdout.strip() == "False"
 
 
+def printed(demo) -> list[str]:
+    """Find the commands, whose quoted SQL may go over several lines."""
+    return re.findall(r'^   (esanalytics (?:[^"\n]|"[^"]*")*)$', re.sub(r" \\\n +", " ", demo[1]), re.MULTILINE)
+
+
 def test_each_command_it_prints_runs(demo):
-    text = re.sub(r" \\\n +", " ", demo[1])
-    commands = [line.strip() for line in text.splitlines() if line.startswith("   esanalytics ")]
-    assert len(commands) >= 5
-    for command in commands:
+    assert len(printed(demo)) >= 5
+    for command in printed(demo):
         words = shlex.split(command)
         found = subprocess.run([SCRIPT, *words[1:]], check=False, capture_output=True, text=True)
         assert found.returncode == 0, f"{command}\n{found.stderr}"
@@ -167,8 +170,7 @@ def test_each_command_it_prints_runs(demo):
 
 
 def test_the_command_about_the_bug_names_the_bad_release(demo):
-    text = re.sub(r" \\\n +", " ", demo[1])
-    command = next(line for line in text.splitlines() if "metadata.release" in line)
+    command = next(command for command in printed(demo) if "metadata.release" in command)
     found = subprocess.run([SCRIPT, *shlex.split(command)[1:]], check=True, capture_output=True, text=True)
     line = next(line for line in found.stdout.splitlines() if EXPECTED.bad_release in line)
     assert re.search(rf"\b{len(EXPECTED.bad_orders)}\b", line.replace(EXPECTED.bad_release, ""))

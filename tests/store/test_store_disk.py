@@ -39,8 +39,8 @@ def test_a_folder_or_file_that_is_something_else_is_left_alone(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").write_text("x")
     (tmp_path / "file").write_text("x")
-    for name in ("folder", "file"):
-        with pytest.raises(StoreExistsError, match="not empty"):
+    for name, what in (("folder", "a folder with other files, and no store"), ("file", "a file, and no store")):
+        with pytest.raises(StoreExistsError, match=what):
             Store.create(tmp_path / name)
         with pytest.raises(StoreNotFoundError):
             Store.open(tmp_path / name)

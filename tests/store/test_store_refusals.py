@@ -411,3 +411,56 @@ def test_errors_of_an_append_are_of_the_tree(tmp_path):
     for given, _ in ROWS.values():
         with pytest.raises(EsAnalyticsError):
             store.append(given)
+
+
+def test_a_recording_time_in_the_future_is_refused_as_it_would_hold_for_all_that_follow(tmp_path):
+    store = new_store(tmp_path)
+    with pytest.raises(InvalidEventError, match="recorded_at is in the future"):
+        store.append([event(1, recorded_at="2999-01-01")])
+    assert store.info().events == 0
+
+
+@pytest.mark.parametrize("expected", [-1, "0", True, 1.0])
+def test_an_expected_version_is_a_number_from_0(tmp_path, expected):
+    store = new_store(tmp_path)
+    with pytest.raises(InvalidEventError, match="expected_version"):
+        store.append([event(1)], stream="order-1", expected_version=expected)
+
+
+def test_an_expected_version_is_refused_for_a_stream_without_versions(tmp_path):
+    store = new_store(tmp_path)
+    store.append([event(1, service="default", stream_id="s")])
+    with pytest.raises(InvalidEventError, match="but its stream 's'"):
+        store.append([{"type": "B", "data": {}, "occurred_at": "2026-02-02"}], stream="s", expected_version=0)
+
+
+@pytest.mark.parametrize("condition", ["data.n > 3", "data.n between 1 and 2", "data.n + 1 = 2", "-data.a.b = 1"])
+def test_a_field_without_a_type_is_not_compared_by_size(tmp_path, condition):
+    store = new_store(tmp_path)
+    with pytest.raises(ValueError, match="cast it"):
+        store.log.where(condition)
+    with pytest.raises(UnsupportedError, match="cast it"):
+        store.log.sql(f"select count(*) filter ({condition}) from events")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select sum(data.n) from events",
+        "select metadata.release, count(*) from events group by all",
+        "select data.x from events order by data.x",
+        "select count(*) over (partition by e.data.x) from events e",
+    ],
+)
+def test_a_field_without_a_type_is_not_added_sorted_or_grouped(tmp_path, query):
+    with pytest.raises(UnsupportedError, match="cast it"):
+        new_store(tmp_path).log.sql(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["select data.x, data from events", "select count(*) from events where data.x = 'a' and data.y is null",
+     "select sum(data.n::int), data.x::varchar as x from events group by all order by x"],
+)  # fmt: skip
+def test_a_field_without_a_type_may_be_shown_and_compared_for_equality(tmp_path, query):
+    assert new_store(tmp_path).log.sql(query).columns
