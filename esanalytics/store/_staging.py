@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from esanalytics.errors import InvalidEventError
-from esanalytics.events import ENVELOPE, LOWEST_VERSION, TEXT_COLUMNS, TYPES, Batch, Groups, Refusal
+from esanalytics.events import ENVELOPE, LOWEST_VERSION, REQUIRED, TEXT_COLUMNS, TYPES, Batch, Groups, Refusal
 from esanalytics.store._gather import Unreadable, gather, normal, single
 from esanalytics.store._payload import AS_VARIANT, fill, flawed_rows, is_variant, wide
 
@@ -83,6 +83,7 @@ _RULES = (
     ),
 )
 """What can be wrong with a row: the column that must be there for it, the test, the reason."""
+_ABSENT = "'there is no column {0}, only ' || $columns || '; map or rename one'"
 _ALWAYS = {"stream_id", "type", "service", "occurred_at"}
 _FLAWED = """
 SELECT row - $first, line, flaw, data::JSON::VARCHAR FROM staged WHERE row >= $first AND flaw IS NOT NULL ORDER BY row
@@ -170,6 +171,7 @@ def _insert(cursor: duckdb.DuckDBPyConnection, batch: Batch, first: int, default
         "origin": batch.origin,
         "first": first,
         "service": defaults.service,
+        "columns": ", ".join(batch.rows.column_names)[:200],
         "stream": defaults.stream,
     }
     select = _select(table.schema, apart)
@@ -348,8 +350,10 @@ def _select(schema: pa.Schema, groups: Mapping[str, Groups]) -> str:
 
 def _flaw(columns: Iterable[str]) -> str:
     """Say what is wrong with a row; NULL where nothing is."""
-    there = {*columns} | _ALWAYS
-    return f"CASE {' '.join(f'WHEN {test} THEN {reason}' for name, test, reason in _RULES if name in there)} END"
+    there = {*columns}
+    absent = [(f"{name} IS NULL", _ABSENT.format(name)) for name in REQUIRED if name not in there]
+    rules = [*absent, *((test, reason) for name, test, reason in _RULES if name in there | _ALWAYS)]
+    return f"CASE {' '.join(f'WHEN {test} THEN {reason}' for test, reason in rules)} END"
 
 
 def _source(schema: pa.Schema) -> str:
