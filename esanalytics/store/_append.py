@@ -126,8 +126,9 @@ class Appender:
             try:
                 start(cursor)
                 for chunk in itertools.chain([first], chunks):
+                    done = sum(batch.done for batch in chunk)
                     self._done.append(self._chunk(cursor, chunk))
-                    bar.update(sum(batch.done for batch in chunk))
+                    bar.update(done)
             except EsAnalyticsError as error:
                 if any(commit.appended for commit in self._done):
                     error.add_note(
@@ -144,7 +145,8 @@ class Appender:
     def _chunk(self, cursor: duckdb.DuckDBPyConnection, chunk: list[Batch]) -> Commit:
         _staging.create(cursor)
         first, refused = 0, []
-        for batch in chunk:
+        while chunk:  # what is staged is let go, for it is there twice
+            batch = chunk.pop(0)
             refused += _staging.stage(cursor, batch, first, self.terms.defaults)
             first += batch.rows.num_rows
         self._refuse(refused)

@@ -19,7 +19,13 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    RemoveAction,
+    Transaction,
+)
 
 from esanalytics._instants import iso
 from esanalytics.errors import StoreExistsError, StoreFormatError, StoreNotFoundError
@@ -41,10 +47,12 @@ _DELTA_TYPES = {
 }
 _STATS = ("position", "stream_id", "occurred_at", "recorded_at")
 _REOPEN_AFTER = 50
+_KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 _LOST = "Concurrent transaction failed"
 _CONFIGURATION = {
     "delta.checkpointInterval": "16",
-    "delta.deletedFileRetentionDuration": "interval 1 hours",
+    "delta.deletedFileRetentionDuration": "interval 1 minutes",
+    "delta.logRetentionDuration": "interval 1 minutes",
 }
 
 
@@ -194,7 +202,14 @@ class DeltaLog:
         schema, columns = self._table.schema(), ["service", self.partition]
         before = self._table.version()
         try:
-            self._table.create_write_transaction([*actions], "append", schema, columns, commit_properties=properties)
+            self._table.create_write_transaction(
+                [*actions],
+                "append",
+                schema,
+                columns,
+                commit_properties=properties,
+                post_commithook_properties=_KEEP_LOG,
+            )
         except DeltaError as error:
             if isinstance(error, CommitFailedError) and _LOST in str(error):
                 raise RaceLost from error
@@ -210,11 +225,14 @@ class DeltaLog:
             raise NotCommitted(str(error)) from error
 
     def _refresh(self) -> None:
-        if self._commits >= _REOPEN_AFTER:
-            self._table = DeltaTable(self.path)
-            self._commits = 0
-        else:
-            self._table.update_incremental()
+        try:
+            if self._commits < _REOPEN_AFTER:
+                self._table.update_incremental()
+                return
+        except DeltaError:
+            pass  # others have tidied away the entries from where this handle stands
+        self._table = DeltaTable(self.path)
+        self._commits = 0
 
     def _read(self) -> Head:
         actions = pa.table(self._table.get_add_actions())
@@ -245,9 +263,12 @@ class DeltaLog:
             for written in (folder / f"{entry:020d}.json", folder / f"{entry:020d}.checkpoint.parquet"):
                 if written.exists():
                     _sync(written)
+        newest = folder / f"{self._table.version():020d}.checkpoint.parquet"
         if (folder / "_last_checkpoint").exists():
             _sync(folder / "_last_checkpoint")
         _sync(folder)
+        if newest.exists():
+            self._table.cleanup_metadata()  # not before the checkpoint that stands for the entries is on disk
 
 
 def has_entries(path: Path) -> bool:
