@@ -31,3 +31,12 @@ def test_importing_loads_no_heavy_package():
     code = f"import sys, esanalytics; print(*sorted({set(HEAVY)!r} & sys.modules.keys()))"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.split() == []
+
+
+def test_what_is_exported_is_what_was_promised():
+    words = (
+        "add append case causation_id coalesce correlation_id count delete effective_at event_id field first is_null "
+        "keep max_ min_ occurred_at position recorded_at remove schema_version service stream_id type_ version"
+    )
+    nouns = "Event Log Projection Store engines errors merged sources state_at"
+    assert {*esanalytics.__all__} == {*words.split(), *nouns.split()}

@@ -14,9 +14,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-# No pattern matches its own text here: the dots are escaped, the folder names are alternatives.
+# No pattern matches its own text here: dots and letters stand in brackets, the folder names are alternatives.
 REGISTRY_HOST = re.compile(
-    r"(?:pypi|npmjs|yarnpkg|pythonhosted|anaconda)\.(?:org|com)|(?:deb|security|snapshot)\.debian\.org"
+    r"(?:pypi|npmjs|yarnpkg|python[h]osted|anaconda)[.](?:org|com)|(?:deb|security|snapshot)[.]debian[.]org"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.$)}*-])/(?:home|opt|root|Users|work)/\w")
 
