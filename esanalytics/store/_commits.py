@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast
@@ -257,18 +258,19 @@ class DeltaLog:
 
     def _sync_since(self, version: int) -> None:
         """Make the entries after a version durable: the handle learns its own only by looking again."""
-        self._table.update_incremental()
+        self._refresh()
         folder = self.path / "_delta_log"
         for entry in range(max(0, version), self._table.version() + 1):
             for written in (folder / f"{entry:020d}.json", folder / f"{entry:020d}.checkpoint.parquet"):
-                if written.exists():
+                with suppress(FileNotFoundError):  # no checkpoint there, or another writer has tidied it away
                     _sync(written)
         newest = folder / f"{self._table.version():020d}.checkpoint.parquet"
-        if (folder / "_last_checkpoint").exists():
+        with suppress(FileNotFoundError):
             _sync(folder / "_last_checkpoint")
         _sync(folder)
         if newest.exists():
-            self._table.cleanup_metadata()  # not before the checkpoint that stands for the entries is on disk
+            with suppress(DeltaError, OSError):  # the commit stands; the next checkpoint tidies again
+                self._table.cleanup_metadata()  # not before the checkpoint that stands for the entries is on disk
 
 
 def has_entries(path: Path) -> bool:
