@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from deltalake.transaction import (
 from esanalytics._instants import iso
 from esanalytics.errors import StoreExistsError, StoreFormatError, StoreNotFoundError
 from esanalytics.events import storage_types
+from esanalytics.store._disk import sync
 from esanalytics.store._files import DataFile, Period
 
 __all__ = ["FORMAT", "CommitLog", "DeltaLog", "Head", "NotCommitted", "RaceLost", "has_entries"]
@@ -125,8 +125,8 @@ class DeltaLog:
         )
         log = cls(path, partition, table)
         log._sync_since(-1)
-        _sync(path)
-        _sync(path.parent)
+        sync(path)
+        sync(path.parent)
         return log
 
     @classmethod
@@ -263,11 +263,11 @@ class DeltaLog:
         for entry in range(max(0, version), self._table.version() + 1):
             for written in (folder / f"{entry:020d}.json", folder / f"{entry:020d}.checkpoint.parquet"):
                 with suppress(FileNotFoundError):  # no checkpoint there, or another writer has tidied it away
-                    _sync(written)
+                    sync(written)
         newest = folder / f"{self._table.version():020d}.checkpoint.parquet"
         with suppress(FileNotFoundError):
-            _sync(folder / "_last_checkpoint")
-        _sync(folder)
+            sync(folder / "_last_checkpoint")
+        sync(folder)
         if newest.exists():
             with suppress(DeltaError, OSError):  # the commit stands; the next checkpoint tidies again
                 self._table.cleanup_metadata()  # not before the checkpoint that stands for the entries is on disk
@@ -276,14 +276,6 @@ class DeltaLog:
 def has_entries(path: Path) -> bool:
     """Tell whether a log was ever begun here: a process may have died between making the folder and the first entry."""
     return any((path / "_delta_log").glob("*.json"))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _schema(partition: Period) -> Schema:

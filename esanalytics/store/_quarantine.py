@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from esanalytics.events import Refusal
+from esanalytics.store._disk import sync
 
 __all__ = ["Quarantine"]
 
@@ -35,11 +36,7 @@ class Quarantine:
             os.fsync(file.fileno())
         part.replace(target)
         for folder in (self.folder, self.folder.parent):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(folder)
 
     def rows(self) -> list[Refusal]:
         """Return what is set aside, file by file; a row that came in several loads is there once."""

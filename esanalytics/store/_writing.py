@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import duckdb
 
 from esanalytics.events import storage_types
+from esanalytics.store._disk import sync
 from esanalytics.store._files import DataFile, Period, new_path, period
 
 __all__ = ["Writer"]
@@ -78,7 +78,7 @@ class Writer:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             cursor.execute(_COPY.format(source=source, where=where, target=quoted), named)
-            return _sync(target)
+            return sync(target)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -90,16 +90,7 @@ def _described(path: str, partition: Period, size: int, group: Sequence[Any]) ->
     return DataFile(path, service, period(start, partition), size, rows, versioned, disorder or 0, *bounds)
 
 
-def _sync(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        return os.fstat(descriptor).st_size
-    finally:
-        os.close(descriptor)
-
-
 def _sync_folders(folders: set[Path], root: Path) -> None:
     parents = {parent for folder in folders for parent in folder.parents if root in (parent, *parent.parents)}
     for folder in sorted(folders | parents, reverse=True):
-        _sync(folder)
+        sync(folder)

@@ -111,9 +111,9 @@ def row(n, **given):
 store = Store.open(path)
 owner, name = {
     "write": (_writing.Writer, "write"),
-    "sync": (_writing, "_sync"),
+    "sync": (_writing, "sync"),
     "commit": (_commits.DeltaLog, "_commit"),
-    "sync entry": (_commits, "_sync"),
+    "sync entry": (_commits, "sync"),
     "quarantine": (_quarantine.Quarantine, "add"),
     "quarantine sync": (os, "fsync"),
     "replace": (_compact.Compactor, "_replace"),
