@@ -12,7 +12,7 @@ from esanalytics import _sql as sql
 from esanalytics.projections._assignments import SETTERS
 from esanalytics.projections._cases import condition
 from esanalytics.projections._plan import Case, Column, Step
-from esanalytics.projections._scalars import exists, scalar
+from esanalytics.projections._scalars import scalar
 from esanalytics.projections._typed import Typed
 
 __all__ = ["Frame", "column_value", "effective", "joined_value"]
@@ -28,20 +28,23 @@ class Frame:
         cases: the plan's.
         scope: the cases whose events the query reads.
         order: the order of events.
+        over: the window of each event: what came before it, and itself; None: the query groups.
     """
 
     cases: tuple[Case, ...]
     scope: frozenset[int]
     order: Tree
+    over: Callable[[Tree], Tree] | None = None
 
     def only(self, chosen: AbstractSet[int]) -> Tree | None:
         """Write the condition that an event the query reads is of a chosen case; None where it always is."""
         return None if self.scope <= chosen else condition(self.cases, chosen)
 
     def filtered(self, aggregate: Tree, *conditions: Tree | None) -> Tree:
-        """Restrict an aggregate to events for which all conditions hold."""
+        """Restrict an aggregate to events for which all conditions hold, and to the window."""
         found = sql.all_of(part.copy() for part in conditions if part is not None)
-        return aggregate if found is None else exp.Filter(this=aggregate, expression=exp.Where(this=found))
+        kept = aggregate if found is None else exp.Filter(this=aggregate, expression=exp.Where(this=found))
+        return kept if self.over is None else self.over(kept)
 
     def latest(self, value: Tree) -> Tree:
         """Take the value of the last event, NULL included."""
@@ -80,17 +83,11 @@ def joined_value(column: Column, kind: str, frame: Frame) -> Tree:
 def _guarded(setters: list[Step], frame: Frame) -> list[tuple[frozenset[int], Tree]]:
     keeping = [step for step in setters if step.kind == "keep"]
     tests = [(frozenset(step.case for step in keeping), _is_set(_value(keeping, frame)))] if keeping else []
-    paths: dict[tuple[str, ...], frozenset[int]] = {}
+    present: dict[Typed, frozenset[int]] = {}
     for step in setters:
-        if step.kind == "present":
-            path = _path(step.value)
-            paths[path] = paths.get(path, frozenset()) | {step.case}
-    return [*tests, *((cases, exists(path)) for path, cases in paths.items())]
-
-
-def _path(value: Typed) -> tuple[str, ...]:
-    found: tuple[str, ...] = _path(value.args[0]) if value.op == "cast" else value.args[0]
-    return found
+        if step.test is not None:
+            present[step.test] = present.get(step.test, frozenset()) | {step.case}
+    return [*tests, *((cases, scalar(test)) for test, cases in present.items())]
 
 
 def _is_set(value: Tree) -> Tree:

@@ -8,24 +8,20 @@ orders of those events, one row per key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from esanalytics import _sql as sql
-from esanalytics.errors import ProjectionError
-from esanalytics.projections._assignments import SETTERS, Delete
-from esanalytics.projections._cases import condition
-from esanalytics.projections._cast import cast
+from esanalytics.projections._assignments import SETTERS
 from esanalytics.projections._columns import Frame, column_value, effective, joined_value
-from esanalytics.projections._plan import Column, Plan, plan_of
+from esanalytics.projections._plan import Plan, plan_of
 from esanalytics.projections._projection import Projection
-from esanalytics.projections._scalars import constant, scalar
-from esanalytics.projections._typed import Typed
+from esanalytics.projections._reading import Reading, deleting, live, mixed, pins
+from esanalytics.projections._scalars import scalar
 from esanalytics.projections._types import Held
 
-__all__ = ["compile_fold"]
+__all__ = ["compile_fold", "compile_plan"]
 
 _ANCHORS = "$anchors"
 _DELETED = "$deleted"
@@ -53,84 +49,26 @@ def compile_fold(
         ProjectionError: ``key`` does not have a value for each key column.
     """
     plan = plan_of(projection, held)
-    query = _Query(plan, _aliased(source), order, _pins(plan, key))
+    return compile_plan(plan, source, order, pins(plan, key))
+
+
+def compile_plan(plan: Plan, source: exp.Expr, order: exp.Expr, pinned: tuple[exp.Expr, ...] = ()) -> exp.Select:
+    """Compile a plan, as `compile_fold`; ``pinned`` are conditions on the events."""
+    query = Reading(plan, _aliased(source), order, pinned)
     joined = _with_anchors(query)
-    frame = Frame(plan.cases, _live(plan), order)
+    frame = Frame(plan.cases, live(plan), order)
     selected = [exp.alias_(value, name, quoted=True) for name, value in _selected(query, frame).items()]
     select = joined(exp.select(*selected).from_(query.source.copy()))
-    found = sql.all_of([*query.filters(_live(plan)), *_after_delete(query)])
+    found = sql.all_of([*query.filters(live(plan)), *_after_delete(query)])
     select = select.where(found) if found else select
     return select.group_by(*(exp.Literal.number(n + 1) for n in range(len(plan.keys))))
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """What every subquery shares."""
-
-    plan: Plan
-    source: exp.Expr
-    order: exp.Expr
-    pins: tuple[exp.Expr, ...]
-
-    def filters(self, cases: frozenset[int]) -> list[exp.Expr]:
-        """Read only the events of some cases, with a whole key, of the wanted key."""
-        found = [] if (only := condition(self.plan.cases, cases)) is None else [only]
-        whole = [
-            exp.Not(this=exp.Is(this=scalar(value), expression=exp.Null()))
-            for value in self.plan.keys.values()
-            if _nullable(value)
-        ]
-        return [*(pin.copy() for pin in self.pins), *found, *whole]
-
-    def keys(self) -> list[exp.Expr]:
-        """Select the key under names of our own, to join by."""
-        return [exp.alias_(scalar(value), f"$key{n}", quoted=True) for n, value in enumerate(self.plan.keys.values())]
-
-    def same_key(self, alias: str) -> list[exp.Expr]:
-        """Compare the key with a joined subquery's."""
-        keys = enumerate(self.plan.keys.values())
-        return [exp.EQ(this=scalar(value), expression=sql.column(f"$key{n}", table=alias)) for n, value in keys]
 
 
 def _aliased(source: exp.Expr) -> exp.Expr:
     return exp.alias_(source.copy(), "events", table=True, quoted=True)
 
 
-def _nullable(value: Typed) -> bool:
-    return value.op != "envelope" or value.args[0] in {"version", "correlation_id", "causation_id"}
-
-
-def _pins(plan: Plan, key: Any) -> tuple[exp.Expr, ...]:  # noqa: ANN401  a value of the key's type
-    if key is None:
-        return ()
-    given = key if isinstance(key, tuple) else (key,)
-    if len(given) != len(plan.keys):
-        reason = f"the key has {len(plan.keys)} columns ({', '.join(plan.keys)}), {len(given)} were given"
-        raise ProjectionError(plan.name, reason, "give a value for each, as a tuple")
-    return tuple(_pin(part, value) for part, value in zip(given, plan.keys.values(), strict=True))
-
-
-def _pin(given: Any, value: Typed) -> exp.Expr:  # noqa: ANN401  a value of the key's type
-    found = cast(given, value.type)
-    if found is None:
-        return exp.false()
-    return exp.EQ(this=scalar(value), expression=constant(Typed("constant", value.type, (found,))))
-
-
-def _live(plan: Plan) -> frozenset[int]:
-    return frozenset(n for n, case in enumerate(plan.cases) if isinstance(case.rule, Mapping))
-
-
-def _deleting(plan: Plan) -> frozenset[int]:
-    return frozenset(n for n, case in enumerate(plan.cases) if isinstance(case.rule, Delete))
-
-
-def _mixed(plan: Plan) -> dict[str, Column]:
-    mixed = [column for column in plan.columns if column.family and any(step.kind in SETTERS for step in column.steps)]
-    return {f"$set{n}": column for n, column in enumerate(mixed)}
-
-
-def _with_anchors(query: _Query) -> Callable[[exp.Select], exp.Select]:
+def _with_anchors(query: Reading) -> Callable[[exp.Select], exp.Select]:
     joins = [join for join in (_anchors(query), *_removals(query)) if join is not None]
 
     def join_all(select: exp.Select) -> exp.Select:
@@ -141,25 +79,25 @@ def _with_anchors(query: _Query) -> Callable[[exp.Select], exp.Select]:
     return join_all
 
 
-def _anchors(query: _Query) -> tuple[exp.Expr, exp.Expr | None] | None:
-    plan, mixed, deleting = query.plan, _mixed(query.plan), _deleting(query.plan)
-    if not mixed and not deleting:
+def _anchors(query: Reading) -> tuple[exp.Expr, exp.Expr | None] | None:
+    plan, both, ending = query.plan, mixed(query.plan), deleting(query.plan)
+    if not both and not ending:
         return None
     setting = {
-        name: frozenset(step.case for step in column.steps if step.kind in SETTERS) for name, column in mixed.items()
+        name: frozenset(step.case for step in column.steps if step.kind in SETTERS) for name, column in both.items()
     }
-    frame = Frame(plan.cases, deleting.union(*setting.values()), query.order)
-    found = {name: frame.filtered(_last(query), effective(column, frame)) for name, column in mixed.items()}
-    if deleting:
-        found[_DELETED] = frame.filtered(_last(query), frame.only(deleting))
+    frame = Frame(plan.cases, ending.union(*setting.values()), query.order)
+    found = {name: frame.filtered(_last(query), effective(column, frame)) for name, column in both.items()}
+    if ending:
+        found[_DELETED] = frame.filtered(_last(query), frame.only(ending))
     return _joined(query, _ANCHORS, frame.scope, found), sql.all_of(query.same_key(_ANCHORS))
 
 
-def _last(query: _Query) -> exp.Expr:
+def _last(query: Reading) -> exp.Expr:
     return exp.Max(this=query.order.copy())
 
 
-def _removals(query: _Query) -> list[tuple[exp.Expr, exp.Expr | None]]:
+def _removals(query: Reading) -> list[tuple[exp.Expr, exp.Expr | None]]:
     found = []
     for n, column in enumerate(query.plan.columns):
         removing = frozenset(step.case for step in column.steps if step.kind == "remove")
@@ -169,14 +107,14 @@ def _removals(query: _Query) -> list[tuple[exp.Expr, exp.Expr | None]]:
             frame = Frame(query.plan.cases, removing, query.order)
             value = exp.alias_(joined_value(column, "remove", frame), "$value", quoted=True)
             subquery = _joined(query, alias, removing, {"$order": _last(query)}, value)
-            main = Frame(query.plan.cases, _live(query.plan), query.order)
+            main = Frame(query.plan.cases, live(query.plan), query.order)
             same = exp.EQ(this=joined_value(column, "append", main), expression=sql.column("$value", table=alias))
             found.append((subquery, sql.all_of([*query.same_key(alias), same])))
     return found
 
 
 def _joined(
-    query: _Query,
+    query: Reading,
     alias: str,
     cases: frozenset[int],
     values: Mapping[str, exp.Expr],
@@ -191,8 +129,8 @@ def _joined(
     return exp.alias_(grouped.subquery(), alias, table=True, quoted=True)
 
 
-def _after_delete(query: _Query) -> list[exp.Expr]:
-    if not _deleting(query.plan):
+def _after_delete(query: Reading) -> list[exp.Expr]:
+    if not deleting(query.plan):
         return []
     anchor = sql.column(_DELETED, table=_ANCHORS)
     return [_after(query.order, anchor)]
@@ -203,8 +141,8 @@ def _after(order: exp.Expr, anchor: exp.Expr) -> exp.Expr:
     return exp.Paren(this=exp.Or(this=never, expression=exp.GT(this=order.copy(), expression=anchor.copy())))
 
 
-def _selected(query: _Query, frame: Frame) -> dict[str, exp.Expr]:
-    anchors = {column.name: sql.column(name, table=_ANCHORS) for name, column in _mixed(query.plan).items()}
+def _selected(query: Reading, frame: Frame) -> dict[str, exp.Expr]:
+    anchors = {column.name: sql.column(name, table=_ANCHORS) for name, column in mixed(query.plan).items()}
     found = {name: scalar(value) for name, value in query.plan.keys.items()}
     for n, column in enumerate(query.plan.columns):
         anchor = anchors.get(column.name)

@@ -10,7 +10,7 @@ from typing import Any
 from esanalytics.projections._cast import cast
 from esanalytics.projections._typed import Typed
 
-__all__ = ["evaluate", "has", "lookup"]
+__all__ = ["evaluate", "lookup"]
 
 _EXACT = Context(prec=100)
 
@@ -39,9 +39,9 @@ def lookup(data: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401  payloads h
     return found
 
 
-def has(data: Any, path: tuple[str, ...]) -> bool:  # noqa: ANN401  payloads hold anything
-    """Tell whether a payload has a path, null included."""
-    parent = lookup(data, path[:-1])
+def _exists(value: Typed, event: Mapping[str, Any]) -> bool:
+    path = value.args[0]
+    parent = lookup(event["data"], path[:-1])
     return isinstance(parent, Mapping) and path[-1] in parent
 
 
@@ -87,6 +87,7 @@ def _is_null(value: Typed, event: Mapping[str, Any]) -> bool:
 
 
 _LAZY: Mapping[str, Callable[[Typed, Mapping[str, Any]], Any]] = {
+    "exists": _exists,
     "and": _and,
     "or": _or,
     "case": _case,

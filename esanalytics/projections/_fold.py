@@ -13,10 +13,9 @@ from esanalytics.errors import UnsupportedError
 from esanalytics.events import LOWEST_VERSION
 from esanalytics.projections._assignments import Delete
 from esanalytics.projections._cast import cast
-from esanalytics.projections._evaluate import evaluate, has, lookup
-from esanalytics.projections._plan import Case, Column, Plan, plan_of
+from esanalytics.projections._evaluate import evaluate, lookup
+from esanalytics.projections._plan import Case, Column, Plan, Step, plan_of
 from esanalytics.projections._projection import Projection, paths
-from esanalytics.projections._typed import Typed
 from esanalytics.projections._types import Held, type_of
 
 __all__ = ["fold", "held_by"]
@@ -103,23 +102,23 @@ def _start(column: Column) -> Any:  # noqa: ANN401  a value of the column
 def _stepped(column: Column, case: int, before: Any, event: Event) -> Any:  # noqa: ANN401  values of the column
     for step in column.steps:
         if step.case == case:
-            return _STEPS[step.kind](before, evaluate(step.value, event), event, step.value, column)
+            return _STEPS[step.kind](before, evaluate(step.value, event), event, step, column)
     return before
 
 
-def _set(before: Any, value: Any, event: Event, what: Typed, column: Column) -> Any:  # noqa: ANN401, ARG001
+def _set(before: Any, value: Any, event: Event, step: Step, column: Column) -> Any:  # noqa: ANN401, ARG001
     return cast(value, column.type)
 
 
-def _keep(before: Any, value: Any, event: Event, what: Typed, column: Column) -> Any:  # noqa: ANN401, ARG001
+def _keep(before: Any, value: Any, event: Event, step: Step, column: Column) -> Any:  # noqa: ANN401, ARG001
     return before if value is None else cast(value, column.type)
 
 
-def _present(before: Any, value: Any, event: Event, what: Typed, column: Column) -> Any:  # noqa: ANN401
-    return cast(value, column.type) if has(event["data"], _path(what)) else before
+def _present(before: Any, value: Any, event: Event, step: Step, column: Column) -> Any:  # noqa: ANN401
+    return cast(value, column.type) if step.test is not None and evaluate(step.test, event) else before
 
 
-def _add(before: Any, value: Any, event: Event, what: Typed, column: Column) -> Any:  # noqa: ANN401, ARG001
+def _add(before: Any, value: Any, event: Event, step: Step, column: Column) -> Any:  # noqa: ANN401, ARG001
     return before if value is None else cast((0 if before is None else before) + value, column.type)
 
 
@@ -154,14 +153,6 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
     "append": _append,
     "remove": _remove,
 }
-
-
-def _path(value: Typed) -> tuple[str, ...]:
-    inner = value
-    while inner.op == "cast":
-        inner = inner.args[0]
-    path: tuple[str, ...] = inner.args[0]
-    return path
 
 
 def _type_of(value: object) -> str:

@@ -6,7 +6,7 @@ Every event belongs to exactly one case. The query and the Python fold both foll
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from esanalytics.projections._assignments import SETTERS, Assignment, Delete
 from esanalytics.projections._expressions import Expression
@@ -43,11 +43,19 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one case does to one column."""
+    """What one case does to one column.
+
+    Attributes:
+        case: its number in the plan.
+        kind: as in `Assignment`.
+        value: computed from the event.
+        test: for ``present``, whether the event has the field at all; None: it always assigns.
+    """
 
     case: int
     kind: str
     value: Typed
+    test: Typed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +149,17 @@ def _column(projection: Projection, name: str, cases: tuple[Case, ...], held: He
     rules = [
         (n, case.rule[name]) for n, case in enumerate(cases) if isinstance(case.rule, Mapping) and name in case.rule
     ]
-    steps = [Step(n, rule.kind, typed(rule.value, scope)) for n, rule in rules]
+    steps = [Step(n, rule.kind, typed(rule.value, scope), _test(rule)) for n, rule in rules]
     family = next((_FAMILY[step.kind] for step in steps if step.kind in _FAMILY), None)
     if family == "list":
         return _list_column(name, steps, scope)
     type_ = _number_type(steps, scope) if family == "add" else _value_type(steps, family, scope)
-    settled = tuple(Step(step.case, step.kind, coerce(step.value, type_)) for step in steps)
+    settled = tuple(replace(step, value=coerce(step.value, type_)) for step in steps)
     return Column(name, _total(type_) if family == "add" else type_, family, settled)
+
+
+def _test(rule: Assignment) -> Typed | None:
+    return Typed("exists", "BOOLEAN", (rule.value.args[0],)) if rule.kind == "present" else None
 
 
 _FAMILY = {"add": "add", "min": "min", "max": "max", "first": "first", "append": "list", "remove": "list"}
@@ -186,5 +198,5 @@ def _list_column(name: str, steps: list[Step], scope: Scope) -> Column:
         scope.refuse("remove cannot compare objects and arrays", "declare a type: field('x', 'VARCHAR')")
     element = "VARCHAR" if element == UNKNOWN else element
     wanted = {True: f"{element}[]", False: element}
-    settled = tuple(Step(step.case, step.kind, coerce(step.value, wanted[step.kind in SETTERS])) for step in steps)
+    settled = tuple(replace(step, value=coerce(step.value, wanted[step.kind in SETTERS])) for step in steps)
     return Column(name, f"{element}[]", "list", settled)

@@ -12,20 +12,12 @@ from esanalytics import _sql as sql
 from esanalytics.projections._typed import Typed
 from esanalytics.projections._types import is_integer, is_same_through, with_zero
 
-__all__ = ["constant", "exists", "scalar"]
+__all__ = ["constant", "scalar"]
 
 
 def scalar(value: Typed) -> exp.Expr:
     """Write a typed expression as SQL."""
     return _WRITERS[value.op](value)
-
-
-def exists(path: tuple[str, ...]) -> exp.Expr:
-    """Test whether the payload has a path, null included; NULL where there is no payload."""
-    keys = [exp.Literal.string(key) for key in path]
-    return sql.function(
-        "variant_exists", sql.column("data"), keys[0] if len(keys) == 1 else exp.Array(expressions=keys)
-    )
 
 
 def constant(value: Typed) -> exp.Expr:
@@ -63,7 +55,15 @@ def _text(found: exp.Expr, stored: str | None) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=is_decimal, true=with_a_zero)], default=plain.copy())
 
 
-def _envelope(value: Typed) -> exp.Expr:
+def _exists(value: Typed) -> exp.Expr:
+    """Test whether the payload has a path, null included; NULL where there is no payload."""
+    keys = [exp.Literal.string(key) for key in value.args[0]]
+    return sql.function(
+        "variant_exists", sql.column("data"), keys[0] if len(keys) == 1 else exp.Array(expressions=keys)
+    )
+
+
+def _column(value: Typed) -> exp.Expr:
     return sql.column(value.args[0])
 
 
@@ -130,7 +130,9 @@ _NODES: Mapping[str, type[exp.Binary]] = {
 }
 _WRITERS: Mapping[str, Callable[[Typed], exp.Expr]] = {
     "field": _field,
-    "envelope": _envelope,
+    "envelope": _column,
+    "column": _column,
+    "exists": _exists,
     "constant": constant,
     "cast": _cast,
     "/": _divide,

@@ -35,7 +35,8 @@ class Typed:
     """A value computed from one event, and its type.
 
     Attributes:
-        op: as in `Expression`, and ``"cast"``.
+        op: as in `Expression`, and ``"cast"``, ``"exists"`` (the payload has a path, null included) and ``"column"`` (a
+            value that was computed before, by its column).
         type: a DuckDB type, or `UNKNOWN`.
         args: typed parts; for a field its path, the one type it is stored in (or None), and
             whether decimals are among its types.
