@@ -11,7 +11,7 @@ from esanalytics.events._envelope import (
     Event,
     storage_types,
 )
-from esanalytics.events._order import LOWEST_VERSION, Disorder, by_position, by_time
+from esanalytics.events._order import LOWEST_VERSION, Disorder, by_position, by_time, sorting
 
 __all__ = [
     "ENVELOPE",
@@ -29,5 +29,6 @@ __all__ = [
     "Source",
     "by_position",
     "by_time",
+    "sorting",
     "storage_types",
 ]

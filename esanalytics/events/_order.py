@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 
-__all__ = ["LOWEST_VERSION", "Disorder", "by_position", "by_time"]
+__all__ = ["LOWEST_VERSION", "Disorder", "by_position", "by_time", "sorting"]
 
 LOWEST_VERSION = -(2**63)
 """Stands for a missing version in the order; no event may claim it."""
@@ -43,3 +43,9 @@ def by_time() -> exp.Expr:
     """Return the whole order as one comparable row."""
     version = exp.Coalesce(this=sql.column("version"), expressions=[sql.literal(LOWEST_VERSION)])
     return exp.Tuple(expressions=[sql.column("effective_at"), version, sql.column("position")])
+
+
+def sorting(*, by_place: bool) -> list[exp.Expr]:
+    """Return the order as terms to sort by: that of `by_position`, or that of `by_time`."""
+    names = ("position",) if by_place else ("effective_at", "version", "position")
+    return [exp.Ordered(this=sql.column(name), nulls_first=True) for name in names]

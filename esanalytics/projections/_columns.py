@@ -15,7 +15,10 @@ from esanalytics.projections._plan import Case, Column, Step
 from esanalytics.projections._scalars import scalar
 from esanalytics.projections._typed import Typed
 
-__all__ = ["Frame", "column_value", "effective", "joined_value"]
+__all__ = ["NUMBER", "Frame", "column_value", "effective", "joined_value"]
+
+NUMBER = "$number"
+"""The column by which a running list tells what came first: the number of an event among those of its key."""
 
 Tree = exp.Expr
 
@@ -182,10 +185,40 @@ def _appended(column: Column, frame: Frame, after: Tree | None, kept: Tree | Non
     steps, cases = _of(column, "append")
     if not steps:
         return None
+    if frame.over is not None and _of(column, "remove")[0]:
+        return _surviving(column, frame)
     value = _value(steps, frame)
     ordered = exp.Order(this=value, expressions=[exp.Ordered(this=frame.order.copy(), nulls_first=False)])
     listed = sql.function("list", ordered)
     return frame.filtered(listed, frame.only(cases), _is_set(value.copy()), after, kept)
+
+
+def _surviving(column: Column, frame: Frame) -> Tree:
+    """Write the list of elements that, of what a window holds, no later event removes."""
+    appended, removed = (_numbered(column, kind, frame) for kind in ("append", "remove"))
+    names = (("added", "value"), ("gone", "value"), ("gone", "number"), ("added", "number"))
+    value, other, later, earlier = (exp.column(field, table=owner) for owner, field in names)
+    same = exp.And(this=exp.EQ(this=other, expression=value), expression=exp.GT(this=later, expression=earlier))
+    after = sql.function("len", sql.function("list_filter", removed, _lambda("gone", same)))
+    stays = exp.EQ(this=exp.Coalesce(this=after, expressions=[sql.literal(0)]), expression=sql.literal(0))
+    kept = sql.function("list_filter", appended, _lambda("added", stays))
+    return sql.function("list_transform", kept, _lambda("added", value.copy()))
+
+
+def _numbered(column: Column, kind: str, frame: Frame) -> Tree:
+    """List the values of one kind of step, each with the number of its event."""
+    steps, cases = _of(column, kind)
+    value = _value(steps, frame)
+    pair = exp.Struct(expressions=[_named("value", value), _named("number", sql.column(NUMBER))])
+    return frame.filtered(sql.function("list", pair), frame.only(cases), _is_set(value.copy()))
+
+
+def _named(name: str, value: Tree) -> Tree:
+    return exp.PropertyEQ(this=exp.to_identifier(name), expression=value)
+
+
+def _lambda(name: str, body: Tree) -> Tree:
+    return exp.Lambda(this=body, expressions=[exp.to_identifier(name)])
 
 
 def _appends(column: Column, frame: Frame, after: Tree | None) -> Tree:
@@ -199,11 +232,10 @@ def _without_removed(column: Column, frame: Frame, after: Tree | None, value: Tr
         return value
     gone = exp.Distinct(expressions=[_value(steps, frame)])
     removed = frame.filtered(sql.function("list", gone), frame.only(cases), after)
-    element = exp.to_identifier("element")
     contains = exp.Coalesce(
         this=sql.function("list_contains", removed, exp.column("element")), expressions=[exp.false()]
     )
-    return sql.function("list_filter", value, exp.Lambda(this=exp.Not(this=contains), expressions=[element]))
+    return sql.function("list_filter", value, _lambda("element", exp.Not(this=contains)))
 
 
 _FAMILIES: Mapping[str, Callable[[Column, Frame, Tree | None, Tree | None], Tree]] = {

@@ -17,7 +17,7 @@ from esanalytics.projections._plan import Column, Plan
 from esanalytics.projections._scalars import constant, scalar
 from esanalytics.projections._typed import Typed
 
-__all__ = ["Reading", "deleting", "key_names", "live", "mixed", "pins"]
+__all__ = ["Reading", "deleting", "live", "mixed", "pins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,12 @@ class Reading:
 
     def keys(self) -> list[exp.Expr]:
         """Select the key under names of our own, to join by."""
-        names = key_names(self.plan)
-        values = self.plan.keys.values()
-        return [exp.alias_(scalar(value), name, quoted=True) for name, value in zip(names, values, strict=True)]
+        return [exp.alias_(scalar(value), f"$key{n}", quoted=True) for n, value in enumerate(self.plan.keys.values())]
 
     def same_key(self, alias: str) -> list[exp.Expr]:
         """Compare the key with a joined subquery's."""
-        pairs = zip(key_names(self.plan), self.plan.keys.values(), strict=True)
-        return [exp.EQ(this=scalar(value), expression=sql.column(name, table=alias)) for name, value in pairs]
-
-
-def key_names(plan: Plan) -> list[str]:
-    """Name the key's columns where they stand beside columns of events."""
-    return [f"$key{n}" for n in range(len(plan.keys))]
+        keys = enumerate(self.plan.keys.values())
+        return [exp.EQ(this=scalar(value), expression=sql.column(f"$key{n}", table=alias)) for n, value in keys]
 
 
 def live(plan: Plan) -> frozenset[int]:

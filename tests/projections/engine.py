@@ -88,23 +88,26 @@ def held(con, projection):
     return found
 
 
+def table(con, tree):
+    """The rows a query gives, payload values as JSON has them, and the names of the columns that hold such."""
+    types = dict(row[:2] for row in con.execute(f"DESCRIBE {sql.text(tree)}").fetchall())
+    shown = [_shown(name, type_) for name, type_ in types.items()]
+    found = con.cursor().sql(f"SELECT {', '.join(shown)} FROM ({sql.text(tree)}) t").to_arrow_table().to_pylist()
+    nested = {name for name, type_ in types.items() if "VARIANT" in type_}
+    return [{c: json.loads(v) if c in nested and v is not None else v for c, v in row.items()} for row in found], nested
+
+
 def rows(con, projection, order, held, key=None):
     tree = compile_fold(projection, source=exp.to_table("log"), order=order, held=held, key=key)
     types = dict(row[:2] for row in con.execute(f"DESCRIBE {sql.text(tree)}").fetchall())
     assert tuple(types) == column_names(projection)
-    shown = [_shown(name, type_) for name, type_ in types.items()]
-    table = con.cursor().sql(f"SELECT {', '.join(shown)} FROM ({sql.text(tree)}) t").to_arrow_table()
+    listed, _ = table(con, tree)
     names = tuple(key_columns(projection))
     found = {
-        tuple(row[name] for name in names): {k: v for k, v in row.items() if k not in names}
-        for row in table.to_pylist()
+        tuple(row[name] for name in names): {k: v for k, v in row.items() if k not in names} for row in listed
     }
-    assert len(found) == table.num_rows
-    nested = {name for name, type_ in types.items() if "VARIANT" in type_}
-    return {
-        k: {c: json.loads(v) if c in nested and v is not None else v for c, v in row.items()}
-        for k, row in found.items()
-    }, types
+    assert len(found) == len(listed)
+    return found, types
 
 
 def plain(value):
