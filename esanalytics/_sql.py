@@ -40,6 +40,7 @@ __all__ = [
     "payload",
     "text",
     "try_cast",
+    "union_by_name",
     "untyped",
 ]
 
@@ -94,6 +95,11 @@ def grouped(source: exp.Expr, *values: exp.Expr) -> exp.Select:
     return exp.select(*values).distinct().from_(source)
 
 
+def union_by_name(first: exp.Query, second: exp.Query) -> exp.Union:
+    """Put the rows of two queries together by the names of their columns; NULL where one has no such column."""
+    return exp.Union(this=first, expression=second, distinct=False, by_name=True)
+
+
 def try_cast(value: exp.Expr, type_: str) -> exp.TryCast:
     """Cast, with NULL for values that do not fit."""
     return exp.TryCast(this=value, to=exp.DataType.build(type_, dialect=DIALECT, udt=True))
@@ -140,11 +146,17 @@ def exactly(path: str) -> str:
     return glob.escape(path)
 
 
-def parquet(paths: Sequence[str]) -> exp.Expr:
-    """Read exactly these Parquet files."""
+def parquet(paths: Sequence[str], *, by_name: bool = False) -> exp.Expr:
+    """Read exactly these Parquet files.
+
+    Args:
+        paths: the files.
+        by_name: they need not have the same columns; what a file has not is NULL in its rows.
+    """
     files = exp.Array(expressions=[exp.Literal.string(exactly(path)) for path in paths])
     plain = exp.EQ(this=exp.to_identifier("hive_partitioning"), expression=exp.false())
-    return exp.Anonymous(this="read_parquet", expressions=[files, plain])
+    named = exp.EQ(this=exp.to_identifier("union_by_name"), expression=exp.true())
+    return exp.Anonymous(this="read_parquet", expressions=[files, plain, *([named] if by_name else [])])
 
 
 def condition(sql: str) -> exp.Expr:

@@ -14,7 +14,8 @@
     │   └── InvalidEventError      (also ValueError)
     ├── SourceError            what came from outside, with its origin and line
     ├── ProjectionError        what a projection says
-    │   └── CompileError           it cannot be turned into a query
+    │   ├── CompileError           it cannot be turned into a query
+    │   └── ReducerError           a reducer failed at an event
     ├── EngineError            a query failed
     │   └── UnsupportedError       (also NotImplementedError)
     └── MissingDependencyError (also ImportError)
@@ -35,6 +36,7 @@ __all__ = [
     "InvalidEventError",
     "MissingDependencyError",
     "ProjectionError",
+    "ReducerError",
     "SchemaError",
     "SourceError",
     "StoreError",
@@ -158,6 +160,19 @@ class ProjectionError(EsAnalyticsError):
 
 class CompileError(ProjectionError):
     """A projection has a meaning that cannot be turned into a query. Args: projection, reason, remedy."""
+
+
+class ReducerError(ProjectionError):
+    """A reducer failed at an event; the exception that it raised, where there is one, is the cause.
+
+    Args: reducer, service, stream_id, position, event_id, type, effective_at, reason, remedy (or the usual one).
+    """
+
+    def __str__(self) -> str:
+        name, service, stream_id, position, event_id, type_, _, reason, *remedy = self.args
+        where = f"event {event_id!r} ({type_}, position {position}) of stream {stream_id!r} of service {service!r}"
+        usual = "mend the reducer, or set such streams aside with on_error='set_aside'"
+        return f"reducer {name!r} {reason} at {where}; {remedy[0] if remedy else usual}"
 
 
 class EngineError(EsAnalyticsError):

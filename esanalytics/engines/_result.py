@@ -40,12 +40,16 @@ class Plan:
         setup: statements that make the temporary views which the query names.
         parameters: values for the query's ``?`` or ``$name``.
         files: the data files read, for naming the one that is damaged.
+        frames: tables of the caller that the query names.
+        held: what must not be let go of while the query may run, such as temporary files.
     """
 
     query: str
     setup: tuple[str, ...] = ()
     parameters: Parameters = None
     files: tuple[str, ...] = ()
+    frames: Mapping[str, pa.Table] = field(default_factory=dict)
+    held: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +129,13 @@ class Result:
             reader = (relation if exact else _as_json(relation)).to_arrow_reader(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, _holding(reader, plan, (cursor, self)))
 
+    def write_parquet(self, path: str) -> int:
+        """Write the answer to a Parquet file, with payloads as VARIANT; return how many rows it has."""
+        with self._run() as (cursor, plan):
+            target = "'" + str(path).replace("'", "''") + "'"
+            written = cursor.execute(f"COPY (\n{plan.query}\n) TO {target} (FORMAT parquet)", plan.parameters)
+            return int((written.fetchone() or (0,))[0])
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.batches().__arrow_c_stream__(requested_schema)
 
@@ -183,6 +194,8 @@ class Result:
         cursor = self._engine.cursor()
         try:
             with _explaining(plan):
+                for name, frame in plan.frames.items():
+                    cursor.register(name, frame)
                 for statement in plan.setup:
                     cursor.execute(statement)
                 yield cursor, plan

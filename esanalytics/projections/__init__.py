@@ -1,7 +1,7 @@
 """Projections: what the state is, as a query and as a plain Python fold.
 
 A `Projection` says what each type of event does to the columns of a row. `fold` is its meaning; `compile_fold`
-is the same as one grouped query.
+is the same as one grouped query. A `Reducer` says it as a Python function of the state and an event.
 """
 
 from esanalytics.projections._assignments import (
@@ -16,7 +16,7 @@ from esanalytics.projections._assignments import (
     min_,
     remove,
 )
-from esanalytics.projections._compile import compile_fold
+from esanalytics.projections._compile import compile_fold, compile_plan
 from esanalytics.projections._expressions import (
     Expression,
     case,
@@ -38,41 +38,68 @@ from esanalytics.projections._expressions import (
 )
 from esanalytics.projections._fold import fold
 from esanalytics.projections._merged import merged_projection
+from esanalytics.projections._moves import from_saved, key_names, moved, moves, on_columns, saved_moves
+from esanalytics.projections._plan import Plan as SettledPlan
+from esanalytics.projections._plan import plan_of
 from esanalytics.projections._projection import Projection, column_names, columns_of, key_columns, paths
+from esanalytics.projections._reading import deleting, live, pins
+from esanalytics.projections._reasons import Doing, doing
+from esanalytics.projections._reducer import Reducer, beginning, reducer
+from esanalytics.projections._running import compile_versions
+from esanalytics.projections._scalars import scalar
 from esanalytics.projections._types import Held, unify
 
 __all__ = [
     "Assignment",
+    "Doing",
     "Expression",
     "Held",
     "Projection",
+    "Reducer",
+    "SettledPlan",
     "add",
     "append",
+    "beginning",
     "case",
     "causation_id",
     "coalesce",
     "column_names",
     "columns_of",
     "compile_fold",
+    "compile_plan",
+    "compile_versions",
     "correlation_id",
     "count",
     "delete",
+    "deleting",
+    "doing",
     "effective_at",
     "event_id",
     "field",
     "first",
     "fold",
+    "from_saved",
     "is_null",
     "keep",
     "key_columns",
+    "key_names",
+    "live",
     "max_",
     "merged_projection",
     "min_",
+    "moved",
+    "moves",
     "occurred_at",
+    "on_columns",
     "paths",
+    "pins",
+    "plan_of",
     "position",
     "recorded_at",
+    "reducer",
     "remove",
+    "saved_moves",
+    "scalar",
     "schema_version",
     "service",
     "stream_id",

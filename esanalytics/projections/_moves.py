@@ -1,4 +1,4 @@
-"""Moves: events with the values they assign computed, so that what follows is about columns and no longer about payloads.
+"""Moves: events with the values they assign computed; what follows is about columns, and no longer about payloads.
 
 A saved state joins in as one more kind of move: it stands before all events of its key, and gives each column the
 value it had. So a fold that begins from a saved state is a fold like any other.
@@ -18,7 +18,7 @@ from esanalytics.projections._reading import Reading, deleting, live
 from esanalytics.projections._scalars import scalar
 from esanalytics.projections._typed import Typed
 
-__all__ = ["PLACE", "from_saved", "key_names", "moved", "moves", "saved_moves"]
+__all__ = ["PLACE", "from_saved", "key_names", "moved", "moves", "on_columns", "saved_moves"]
 
 PLACE = ("effective_at", "version", "position", "event_id", "service", "type")
 """The columns of a move that say which event it is and where it stands."""
@@ -83,6 +83,12 @@ def moves(plan: Plan, source: exp.Expr, pinned: tuple[exp.Expr, ...] = ()) -> ex
     return select.where(*found) if found else select
 
 
+def on_columns(plan: Plan) -> Plan:
+    """Rewrite a plan so that its key is read from columns of the same names, as in a state."""
+    keys = {name: Typed("column", value.type, (name,)) for name, value in plan.keys.items()}
+    return replace(plan, keys=keys)
+
+
 def from_saved(plan: Plan) -> Plan:
     """Add to a moved plan the case of a saved state, which gives every column the value it had."""
     *named, rest = plan.cases
@@ -105,7 +111,7 @@ def saved_moves(plan: Plan, source: exp.Expr, at: exp.Expr) -> exp.Select:
         source: a table or subquery with the plan's keys and columns under their own names.
         at: an instant before all events that follow.
     """
-    place = {name: sql.cast(exp.null(), type_) for name, type_ in _PLACE_OF_SAVED.items()}
+    place: dict[str, exp.Expr] = {name: sql.cast(exp.null(), type_) for name, type_ in _PLACE_OF_SAVED.items()}
     place |= {"effective_at": at, "position": sql.cast(sql.literal(0), "BIGINT"), "type": exp.Literal.string(_SAVED)}
     keys = {name: sql.column(key) for name, key in zip(key_names(plan), plan.keys, strict=True)}
     values = {f"$saved{n}": sql.column(column.name) for n, column in enumerate(plan.columns)}

@@ -37,7 +37,7 @@ def compile_versions(plan: Plan, source: exp.Query, order: exp.Expr, sorting: Se
     placed = _placed(plan, source, keys, sorting)
     partition = [*keys, *([sql.column(_LIFE)] if deleting(plan) else [])]
     numbered = _numbered(plan, placed, order, partition, sorting)
-    selected = {name: key for name, key in zip(plan.keys, keys, strict=True)}
+    selected: dict[str, exp.Expr] = dict(zip(plan.keys, keys, strict=True))
     for column in plan.columns:
         selected[column.name] = _running(plan, column, order, partition, sorting)
     selected |= {f"${name}": sql.column(name) for name in ("effective_at", "version", "position", "event_id", "type")}

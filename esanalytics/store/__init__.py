@@ -3,7 +3,23 @@
 from esanalytics.store._append import Commit
 from esanalytics.store._compact import Compaction
 from esanalytics.store._fields import Types
-from esanalytics.store._log import Log, as_view, names_of, result, types_of, view
+from esanalytics.store._log import (
+    Log,
+    Prefix,
+    arrived_after,
+    as_view,
+    engine_of,
+    folder_of,
+    may_arrive_inside,
+    names_of,
+    prefix_of,
+    recorded_by,
+    result,
+    skewed_after,
+    types_of,
+    unbounded,
+    view,
+)
 from esanalytics.store._store import Info, Store, as_log
 from esanalytics.store._view import Relation
 
@@ -12,13 +28,22 @@ __all__ = [
     "Compaction",
     "Info",
     "Log",
+    "Prefix",
     "Relation",
     "Store",
     "Types",
+    "arrived_after",
     "as_log",
     "as_view",
+    "engine_of",
+    "folder_of",
+    "may_arrive_inside",
     "names_of",
+    "prefix_of",
+    "recorded_by",
     "result",
+    "skewed_after",
     "types_of",
+    "unbounded",
     "view",
 ]

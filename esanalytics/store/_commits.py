@@ -27,10 +27,10 @@ from deltalake.transaction import (
     Transaction,
 )
 
+from esanalytics._disk import sync
 from esanalytics._instants import iso
 from esanalytics.errors import StoreExistsError, StoreFormatError, StoreNotFoundError
 from esanalytics.events import storage_types
-from esanalytics.store._disk import sync
 from esanalytics.store._files import DataFile, Period
 
 __all__ = ["FORMAT", "CommitLog", "DeltaLog", "Head", "NotCommitted", "RaceLost", "has_entries"]

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-import re
+import datetime as dt
+import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import duckdb
 from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics._instants import Instant, instant, iso
-from esanalytics.engines import DuckDB, Plan, Result
-from esanalytics.errors import EngineError, UnsupportedError
+from esanalytics.engines import DuckDB, Plan, Result, predicate, select_only
+from esanalytics.errors import UnsupportedError
 from esanalytics.store._commits import Head
 from esanalytics.store._fields import Located, Path, Types, field_names, field_types
 from esanalytics.store._staging import Defaults
-from esanalytics.store._view import Base, Relation, Selection, located, relation
+from esanalytics.store._view import Base, Relation, Selection, located, relation, skewed_streams
 from esanalytics.store._whatif import write_extra
 
-__all__ = ["Log", "Reader", "as_view", "names_of", "result", "types_of", "view"]
+__all__ = [
+    "Log",
+    "Prefix",
+    "Reader",
+    "arrived_after",
+    "as_view",
+    "engine_of",
+    "folder_of",
+    "may_arrive_inside",
+    "names_of",
+    "prefix_of",
+    "recorded_by",
+    "result",
+    "skewed_after",
+    "types_of",
+    "unbounded",
+    "view",
+]
 
-_AFTER = re.compile(r"\s*(;\s*(--[^\n]*\s*)*)?$")
 Names = str | Iterable[str] | None
 
 
@@ -75,9 +91,10 @@ class Log:
 
         Raises:
             ValueError: the condition is not one SQL expression, or compares a payload field by size without a cast.
+            UnsupportedError: it reads something else than the columns of the event, such as a file.
         """
         old = self._selection
-        conditions = () if condition is None else (sql.condition(condition),)
+        conditions = () if condition is None else (predicate(self._reader.engine, condition),)
         return self._select(
             services=_both(old.services, service),
             types=_both(old.types, type),
@@ -108,8 +125,10 @@ class Log:
 
         Raises:
             ValueError: the text is not one SQL expression.
+            UnsupportedError: it reads something else than the columns of the event, such as a file.
         """
-        return replace(self, _base=replace(self._base, without=(*self._base.without, _removal(events))))
+        removal = _removal(events, self._reader.engine)
+        return replace(self, _base=replace(self._base, without=(*self._base.without, removal)))
 
     def with_events(self, events: object, *, service: str | None = None, stream: str | None = None) -> Log:
         """See the log as if other events had happened too; the store is not touched.
@@ -142,13 +161,14 @@ class Log:
 
         Raises:
             EngineError: the text is no SQL.
-            UnsupportedError: it is something else than one SELECT, or it compares by size, calculates with, sorts
-                or groups by a payload field without a cast: DuckDB would do so by its encoding.
+            UnsupportedError: it is something else than one SELECT, or reads something else than ``events`` (a file, a
+                catalog), or it compares by size, calculates with, sorts or groups by a payload field without a cast:
+                DuckDB would do so by its encoding.
 
         Example:
             >>> log.sql("select count(*) as n from events where service = ?", ["orders"])  # doctest: +SKIP
         """
-        text = _one_select(query, self._reader.engine)
+        text = _typed(select_only(self._reader.engine, query))
         return Result(self._reader.engine, lambda: _question(view(self), text, parameters))
 
     def events(self) -> Result:
@@ -206,9 +226,71 @@ def view(log: Log) -> Relation:
     return replace(found, files=(*found.files, *(path for other in shown.values() for path in other.files)))
 
 
-def result(log: Log, plan: Callable[[], Plan], made: Plan) -> Result:
-    """Make the lazy answer to a question about a view; ``plan`` makes anew what is already ``made``."""
-    return Result(log._reader.engine, plan, [made])  # noqa: SLF001  of this module
+def result(log: Log, plan: Callable[[], Plan], made: Plan | None = None) -> Result:
+    """Make the lazy answer to a question about a view; ``plan`` makes anew what may be already ``made``."""
+    return Result(log._reader.engine, plan, [] if made is None else [made])  # noqa: SLF001  of this module
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A view that is a whole store up to some bounds.
+
+    Attributes:
+        at: the last ``effective_at``; None: no bound.
+        position: the last position.
+        known_at: the last ``recorded_at``; None: no bound.
+    """
+
+    at: dt.datetime | None
+    position: int
+    known_at: dt.datetime | None
+
+
+def prefix_of(log: Log) -> Prefix | None:
+    """Say up to where a view shows the whole store; None where it leaves out, adds or chooses events."""
+    base, chosen = log._base, log._selection  # noqa: SLF001  of this module
+    if base.without or base.extra or replace(chosen, at=None) != Selection():
+        return None
+    return Prefix(chosen.at, base.position, base.known_at)
+
+
+def arrived_after(log: Log, position: int) -> Log:
+    """Show only the events of a view that came after a position."""
+    return log._select(after=position)  # noqa: SLF001  of this module
+
+
+def may_arrive_inside(log: Log, position: int, at: dt.datetime) -> bool:
+    """Tell whether an event that came after a position may have happened up to an instant; False is sure."""
+    head = log._reader.head()  # noqa: SLF001  of this module
+    return any(file.last_position > position and file.first_time <= at for file in head.files)
+
+
+def unbounded(log: Log) -> Log:
+    """Show everything up to a view's position, at whatever time."""
+    return replace(log, _selection=Selection())
+
+
+def skewed_after(log: Log, position: int) -> exp.Select | None:
+    """Write the query of the streams in which an event after a position may have moved the time of others."""
+    reader = log._reader  # noqa: SLF001  of this module
+    return skewed_streams(reader.head().files, reader.root, log._base, position)  # noqa: SLF001  of this module
+
+
+def folder_of(log: Log) -> pathlib.Path:
+    """Return the folder of the store that a view looks at."""
+    return pathlib.Path(log._reader.root).parent  # noqa: SLF001  of this module
+
+
+def recorded_by(log: Log) -> dt.datetime | None:
+    """Return when the last event that a view's store has was recorded; None where it has none."""
+    head = log._reader.head()  # noqa: SLF001  of this module
+    known = [file.last_recorded for file in head.files if file.last_position <= log._base.position]  # noqa: SLF001
+    return max(known, default=None)
+
+
+def engine_of(log: Log) -> DuckDB:
+    """Return the engine that answers for a view."""
+    return log._reader.engine  # noqa: SLF001  of this module
 
 
 def types_of(log: Log, paths: Iterable[Path]) -> dict[Path, Types]:
@@ -233,11 +315,11 @@ def _both(old: frozenset[str] | None, new: Names) -> frozenset[str] | None:
     return found if old is None else old & found
 
 
-def _removal(events: str | Iterable[str] | Log) -> exp.Expr | Log:
+def _removal(events: str | Iterable[str] | Log, engine: DuckDB) -> exp.Expr | Log:
     if isinstance(events, Log):
         return events
     if isinstance(events, str):
-        return sql.condition(events)
+        return predicate(engine, events)
     return sql.is_in(sql.column("event_id"), [str(event_id) for event_id in events])
 
 
@@ -250,26 +332,18 @@ def _question(found: Relation, query: str, parameters: Sequence[Any] | Mapping[s
     return Plan(query, (as_view(found),), parameters, found.files)
 
 
-def _one_select(query: str, engine: DuckDB) -> str:
-    cursor = engine.cursor()
-    try:
-        statements = cursor.extract_statements(query)
-    except duckdb.Error as error:
-        raise EngineError(str(error), query) from error
-    finally:
-        cursor.close()
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise UnsupportedError("log.sql takes one SELECT over the relation events", "a view can only be read")
+def _typed(query: str) -> str:
+    """Return a query if it casts the payload fields that it must."""
     tree = sql.as_tree(query)
     field = None if tree is None else sql.untyped(tree)
     if field is not None:
         raise UnsupportedError(sql.NO_TYPE.format(field), sql.CAST_IT.format(field))
-    return _AFTER.sub("", str(statements[0].query))
+    return query
 
 
-def as_view(found: Relation) -> str:
-    """Write the statement that makes the relation ``events`` out of a view."""
-    return f"CREATE TEMP VIEW events AS {sql.text(found.tree, pretty=True)}"
+def as_view(found: Relation, name: str = "events") -> str:
+    """Write the statement that makes a relation out of a view."""
+    return f"CREATE OR REPLACE TEMP VIEW {name} AS {sql.text(found.tree, pretty=True)}"
 
 
 def _shown(events: exp.Expr | Log) -> str:

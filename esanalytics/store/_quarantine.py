@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from esanalytics._disk import sync
 from esanalytics.events import Refusal
-from esanalytics.store._disk import sync
 
 __all__ = ["Quarantine"]
 

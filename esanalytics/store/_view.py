@@ -20,7 +20,7 @@ from esanalytics.events import ENVELOPE, TYPES, Disorder
 from esanalytics.store._fields import Located
 from esanalytics.store._files import DataFile
 
-__all__ = ["Base", "Extra", "Relation", "Selection", "located", "relation"]
+__all__ = ["Base", "Extra", "Relation", "Selection", "located", "relation", "skewed_streams"]
 
 _STREAM = ("service", "stream_id")
 
@@ -65,6 +65,7 @@ class Selection:
         services, types, streams: names, any of them; None: all.
         conditions: all of them must be true.
         since, at: the window of ``effective_at``, excluded and included; None: no bound.
+        after: only events with a greater position; None: all.
     """
 
     services: frozenset[str] | None = None
@@ -73,6 +74,7 @@ class Selection:
     conditions: tuple[exp.Expr, ...] = ()
     since: dt.datetime | None = None
     at: dt.datetime | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,27 @@ def relation(files: Sequence[DataFile], root: str, base: Base, selection: Select
     tree = outer.where(*(c.copy() for c in wanted)) if wanted else outer
     services = frozenset(file.service for file in (*read, *(e.file for e in extra)))
     return Relation(tree, paths, not disordered, services)
+
+
+def skewed_streams(files: Sequence[DataFile], root: str, base: Base, after: int) -> exp.Select | None:
+    """Write the query of the streams in which an event after a position may have moved the time of others.
+
+    None where the files prove that there are none.
+    """
+    paths = [
+        f"{root}/{file.path}"
+        for file in files
+        if file.first_position <= base.position and file.last_position > after and file.disorder & Disorder.CLOCK
+    ]
+    if not paths:
+        return None
+    bit = exp.BitwiseAnd(this=sql.column("disorder"), expression=sql.literal(int(Disorder.CLOCK)))
+    arrived = exp.GT(this=sql.column("position"), expression=sql.literal(after))
+    skewed = exp.GT(this=bit, expression=sql.literal(0))
+    known = [] if base.known_at is None else [sql.at_most(sql.column("recorded_at"), base.known_at)]
+    bounded = sql.at_most(sql.column("position"), base.position)
+    found = exp.select(*(sql.column(name) for name in _STREAM)).distinct().from_(sql.parquet(paths))
+    return found.where(arrived, skewed, bounded, *known)
 
 
 def located(files: Sequence[DataFile], root: str, base: Base, services: frozenset[str] | None) -> list[Located]:
@@ -264,8 +287,10 @@ def _selected(file: DataFile, base: Base, selection: Selection) -> bool:
 
 
 def _in_window(file: DataFile, selection: Selection) -> bool:
-    return (selection.at is None or file.first_time <= selection.at) and (
-        selection.since is None or file.last_time > selection.since
+    return (
+        (selection.at is None or file.first_time <= selection.at)
+        and (selection.since is None or file.last_time > selection.since)
+        and (selection.after is None or file.last_position > selection.after)
     )
 
 
@@ -274,6 +299,8 @@ def _window(selection: Selection) -> Iterable[exp.Expr]:
         yield sql.at_most(sql.column("effective_at"), selection.at)
     if selection.since is not None:
         yield exp.GT(this=sql.column("effective_at"), expression=sql.literal(selection.since))
+    if selection.after is not None:
+        yield exp.GT(this=sql.column("position"), expression=sql.literal(selection.after))
 
 
 def _among(name: str, options: frozenset[str] | None) -> Iterable[exp.Expr]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
-import tempfile
-import weakref
 from pathlib import Path
 
+from esanalytics._temporary import Keeper
 from esanalytics.engines import DuckDB
 from esanalytics.errors import InvalidEventError
 from esanalytics.events import Disorder, storage_types
@@ -18,15 +16,6 @@ from esanalytics.store._view import Extra
 from esanalytics.store._writing import Writer
 
 __all__ = ["write_extra"]
-
-
-class _Keeper:
-    """Deletes a folder when nobody holds it any more."""
-
-    __slots__ = ("__weakref__",)
-
-    def __init__(self, folder: str) -> None:
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
 
 def write_extra(events: object, engine: DuckDB, position: int, defaults: _staging.Defaults) -> tuple[Extra, ...]:
@@ -54,10 +43,9 @@ def write_extra(events: object, engine: DuckDB, position: int, defaults: _stagin
         derive_ids(cursor)
         for problem in Admission(cursor, (), str).known():
             raise problem.error
-        folder = tempfile.mkdtemp(prefix="esanalytics-")
-        keeper = _Keeper(folder)
-        files = Writer(Path(folder), "year").write(cursor, _rows(position))
-        return tuple(Extra(file, f"{folder}/{file.path}", keeper) for file in files)
+        keeper = Keeper()
+        files = Writer(Path(keeper.folder), "year").write(cursor, _rows(position))
+        return tuple(Extra(file, f"{keeper.folder}/{file.path}", keeper) for file in files)
     finally:
         cursor.close()
 

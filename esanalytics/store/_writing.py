@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from esanalytics._disk import sync
 from esanalytics.events import storage_types
-from esanalytics.store._disk import sync
 from esanalytics.store._files import DataFile, Period, new_path, period
 
 __all__ = ["Writer"]

@@ -16,7 +16,7 @@ from workload import FOLD, FOLD_OF_KEY, PAYLOAD, TYPED, UNTYPED, events, nested
 
 import esanalytics as ea
 
-_STEPS = 20
+STEPS = 20
 _BACKWARDS = """
 SELECT 1 FROM (
     SELECT occurred_at < lag(occurred_at) OVER (PARTITION BY stream_id ORDER BY position) AS late FROM events
@@ -28,8 +28,8 @@ def whole(setting: Setting, projection: ea.Projection) -> Outcome:
     """Fold the whole log, and the plain files by hand."""
     query = FOLD.format(source=setting.plain)
     ours = ea.state_at(setting.store, projection).arrow
-    theirs = partial(_answer, setting.sql, query)
-    _same(ours(), theirs())
+    theirs = partial(answer, setting.sql, query)
+    same(ours(), theirs())
     return compare(timer(lambda: ea.state_at(setting.store, projection).arrow()), timer(theirs), setting.repeat)
 
 
@@ -43,7 +43,7 @@ def untyped(setting: Setting) -> Outcome:
 
 def key_time(setting: Setting) -> Outcome:
     """Ask for one key, each time another."""
-    ask = _asking(setting, lambda key: ea.state_at(setting.store, TYPED, key=key).arrow())
+    ask = asking(setting, lambda key: ea.state_at(setting.store, TYPED, key=key).arrow())
     ask()
     return of([ask() * 1e3 for _ in range(4 * setting.repeat)], "ms")
 
@@ -51,24 +51,24 @@ def key_time(setting: Setting) -> Outcome:
 def key_ratio(setting: Setting) -> Outcome:
     """Ask for one key, here and of the sorted plain file."""
     query = FOLD_OF_KEY.format(source=setting.clustered)
-    ours = _asking(setting, lambda key: ea.state_at(setting.store, TYPED, key=key).arrow())
-    theirs = _asking(setting, lambda key: _answer(setting.sql, query, [key]))
-    key = _key(setting, 1)
-    _same(ea.state_at(setting.store, TYPED, key=key).arrow(), _answer(setting.sql, query, [key]))
+    ours = asking(setting, lambda key: ea.state_at(setting.store, TYPED, key=key).arrow())
+    theirs = asking(setting, lambda key: answer(setting.sql, query, [key]))
+    key = nth_key(setting, 1)
+    same(ea.state_at(setting.store, TYPED, key=key).arrow(), answer(setting.sql, query, [key]))
     return compare(ours, theirs, 4 * setting.repeat)
 
 
-def _asking(setting: Setting, ask: Callable[[str], object]) -> Timer:
+def asking(setting: Setting, ask: Callable[[str], object]) -> Timer:
     """Ask for another key in every run."""
     numbers = count(2)
 
     def run() -> float:
-        return timer(partial(ask, _key(setting, next(numbers))))()
+        return timer(partial(ask, nth_key(setting, next(numbers))))()
 
     return run
 
 
-def _key(setting: Setting, number: int) -> str:
+def nth_key(setting: Setting, number: int) -> str:
     return f"order-{number * 7919 % setting.sizes.streams:08d}"
 
 
@@ -78,7 +78,7 @@ def many_commits(setting: Setting) -> Outcome:
     with setting.empty() as single:
         single.append(many.log.events(), progress=False)
         first, second = ea.state_at(many, TYPED), ea.state_at(single, TYPED)
-        _same(first.arrow(), second.arrow())
+        same(first.arrow(), second.arrow())
         return compare(
             timer(lambda: ea.state_at(many, TYPED).arrow()),
             timer(lambda: ea.state_at(single, TYPED).arrow()),
@@ -100,7 +100,7 @@ def composite(setting: Setting) -> Outcome:
         for store, is_late in ((late, True), (ordered, False)):
             query = nested(events(setting.sizes.load, streams, late=is_late))
             store.append(setting.sql.cursor().sql(query), progress=False)
-        _same(ea.state_at(late, TYPED).arrow(), ea.state_at(ordered, TYPED).arrow())
+        same(ea.state_at(late, TYPED).arrow(), ea.state_at(ordered, TYPED).arrow())
         if not late.log.sql(_BACKWARDS).arrow().num_rows:
             raise ValueError("no event came late")
         return compare(
@@ -139,15 +139,15 @@ class Order(Aggregate):
 def eventsourcing(setting: Setting) -> Outcome:
     """Read aggregates back from the library's recorder in memory, per event, and fold the whole log, per event."""
     application: Application = Application(env={"PERSISTENCE_MODULE": "eventsourcing.popo"})
-    ids = _saved(setting, application)
+    ids = saved(setting, application)
 
     def theirs() -> float:
         began = time.perf_counter()
         found = [application.repository.get(name) for name in ids]
         seconds = time.perf_counter() - began
-        if any(order.events != _STEPS for order in found):
+        if any(order.events != STEPS for order in found):
             raise ValueError("the other library lost events")
-        return seconds / (len(ids) * (_STEPS + 1))
+        return seconds / (len(ids) * (STEPS + 1))
 
     def ours() -> float:
         return timer(lambda: ea.state_at(setting.store, TYPED).arrow())() / setting.sizes.events
@@ -158,24 +158,24 @@ def eventsourcing(setting: Setting) -> Outcome:
     return of([a / b for a, b in pairs], RATIO, note)
 
 
-def _saved(setting: Setting, application: Application) -> list[object]:
+def saved(setting: Setting, application: Application) -> list[object]:
     columns = [setting.rows[name].to_pylist() for name in PAYLOAD]
     rows = list(zip(*columns, strict=True))
     ids = []
-    for start in range(0, setting.sizes.foreign - _STEPS + 1, _STEPS):
+    for start in range(0, setting.sizes.foreign - STEPS + 1, STEPS):
         order = Order()
-        for row in rows[start : start + _STEPS]:
+        for row in rows[start : start + STEPS]:
             order.change(*row)
         application.save(order)
         ids.append(order.id)
     return ids
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[str] | None = None) -> pa.Table:
+def answer(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[str] | None = None) -> pa.Table:
     return connection.sql(query, params=parameters).to_arrow_table()
 
 
-def _same(one: pa.Table, other: pa.Table) -> None:
+def same(one: pa.Table, other: pa.Table) -> None:
     """Check that both sides give one answer: a fast wrong one is worth nothing."""
     first, second = (table.sort_by("stream_id").combine_chunks() for table in (one, other))
     if not first.equals(second.cast(first.schema)):

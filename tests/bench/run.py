@@ -20,6 +20,7 @@ from pathlib import Path
 import appending
 import folding
 import footprint
+import travelling
 from measuring import RATIO, Aim, Outcome, said
 from setting import KINDS, Setting, Sizes
 
@@ -28,6 +29,7 @@ _SMALL = {"events": 200_000, "streams": 10_000, "commits": 300}
 _FULL = {"events": 10_000_000, "streams": 500_000, "commits": 5_000}
 _LOAD = 1_000_000
 _FOREIGN = 100_000
+_EIGHTH, _FIFTH = Aim(1 / 8, RATIO), Aim(1 / 5, RATIO)
 _FASTER = Aim(20, RATIO, at_least=True)
 
 
@@ -87,6 +89,16 @@ MEASURES = (
     Measure("fold-late", "state_at with late events ÷ without", None, folding.composite),
     Measure("key-time", "state_at, one key", Aim(50, "ms"), folding.key_time),
     Measure("key-ratio", "the same ÷ DuckDB over a sorted plain file", Aim(2, RATIO), folding.key_ratio),
+    Measure("history", "history, everything ÷ DuckDB over plain columns", Aim(1.3, RATIO), travelling.history),
+    Measure("history-key", "history, one key", Aim(60, "ms"), travelling.history_of_key),
+    Measure("explain", "explain, one key", Aim(60, "ms"), travelling.explain_key),
+    Measure("explain-value", "explain, one value of one key", Aim(60, "ms"), travelling.explain_value),
+    Measure("snapshot-tail", "state_at, snapshot and 1 % after it ÷ without the snapshot", _EIGHTH, travelling.tail),
+    Measure("snapshot-late", "the same, 1 % of the tail months late", _FIFTH, travelling.late_tail),
+    Measure("diff", "diff, a day, snapshot near ÷ two state_at without it", Aim(1 / 4, RATIO), travelling.diff),
+    Measure("bisect", "bisect, condition on a row ÷ history", Aim(1.2, RATIO), travelling.bisect),
+    Measure("join", "join_asof less history ÷ ASOF JOIN with prepared versions", Aim(1.5, RATIO), travelling.join),
+    Measure("reducer", "eventsourcing library ÷ state_at of a reducer", Aim(5, RATIO, at_least=True), travelling.reducer),
     Measure("load-struct", "append from Arrow, struct data ÷ COPY with VARIANT", Aim(2, RATIO), appending.structs),
     Measure("load-struct-plain", "the same ÷ COPY of plain columns", None, appending.structs_typed),
     Measure("load-columns", "append from Arrow, payload columns ÷ COPY with VARIANT", Aim(2, RATIO), appending.columns),

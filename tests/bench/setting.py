@@ -14,7 +14,7 @@ from statistics import median
 import duckdb
 import pyarrow as pa
 from measuring import fresh, said
-from workload import COPY, PAYLOAD, events, nested, one
+from workload import COPY, PAYLOAD, TYPED, belated, events, nested, one, visits
 
 import esanalytics as ea
 
@@ -110,7 +110,7 @@ class Setting:
         files = sorted((self.store.path / "events").glob("service=*/*/*.parquet"))
         with said(f"the same as {len(files)} plain files"):
             for number, file in enumerate(files):
-                query = f"SELECT position, stream_id, type, occurred_at, {columns} FROM read_parquet('{file}')"
+                query = f"SELECT position, event_id, stream_id, type, occurred_at, {columns} FROM read_parquet('{file}')"
                 self.sql.execute(COPY.format(query=query, path=folder / f"{number}.parquet"))
         return f"read_parquet('{folder}/*.parquet')"
 
@@ -122,6 +122,30 @@ class Setting:
             query = f"SELECT * FROM {self.plain} ORDER BY stream_id, position"
             self.sql.execute(COPY.format(query=query, path=path))
         return f"read_parquet('{path}')"
+
+    @cached_property
+    def tails(self) -> tuple[ea.Store, ea.Store]:
+        """Two stores, each with a snapshot of all but the last hundredth of the log, and that after it: on time, and late."""
+        count, streams = self.sizes.events, self.sizes.streams
+        begun = ea.Store.create(self.path(), engine=self.engine)
+        last = count - count // 100
+        with said(f"a snapshot of {last:,} events, two stores that go on from it"):
+            query = nested(events(count, streams, part=(0, last)))
+            begun.append(self.sql.cursor().sql(query).to_arrow_reader(100_000), service="orders", progress=False)
+            begun.compact(retain=dt.timedelta(0))
+            ea.snapshot(begun, TYPED)
+            begun.close()
+            paths = (begun.path, shutil.copytree(begun.path, self.path()))
+            found = tuple(ea.Store.open(path, engine=self.engine) for path in paths)
+            tail = events(count, streams, part=(last, count))
+            for store, query in zip(found, (tail, belated(tail)), strict=True):
+                store.append(self.sql.cursor().sql(nested(query)), service="orders", progress=False)
+        return found
+
+    @cached_property
+    def visits(self) -> pa.Table:
+        """Rows to join to the past: a tenth as many as there are events."""
+        return self.sql.sql(visits(self.sizes.events // 10, self.sizes.streams)).to_arrow_table()
 
     @cached_property
     def rows(self) -> pa.Table:

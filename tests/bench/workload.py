@@ -57,6 +57,22 @@ FROM {source} GROUP BY stream_id
 """
 """The same by hand, over plain columns."""
 
+HISTORY = """
+SELECT stream_id, status, sum(amount) OVER past AS total, count(*) OVER past AS events, min(quantity) OVER past AS least,
+    occurred_at AS valid_from, lead(occurred_at) OVER past AS valid_to, event_id, type, position
+FROM {source} WINDOW past AS (PARTITION BY stream_id ORDER BY position ROWS UNBOUNDED PRECEDING)
+QUALIFY valid_to IS DISTINCT FROM valid_from
+"""
+"""Every version by hand, over plain columns."""
+
+ASOF = """
+SELECT visits.*, status, total, events, least
+FROM (SELECT *, row_number() OVER () AS row FROM visits) AS visits ASOF LEFT JOIN {source} AS history
+    ON visits.order_id = history.stream_id AND visits.seen_at >= history.valid_from
+ORDER BY row
+"""
+"""Rows of a frame with the state at their instant by hand, in the frame's order; ``row`` is left in."""
+
 FOLD_OF_KEY = """
 SELECT stream_id, arg_max(status, position) AS status, sum(amount) AS total, count(*) AS events, min(quantity) AS least
 FROM {source} WHERE stream_id = ? GROUP BY stream_id
@@ -73,16 +89,18 @@ FROM {source}
 COPY = "COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
 
 
-def events(count: int, streams: int, *, late: bool = False) -> str:
+def events(count: int, streams: int, *, late: bool = False, part: tuple[int, int] | None = None) -> str:
     """Write the query of ``count`` events: envelope columns, then the payload's, in order of time.
 
     Args:
         count: how many, spread over four months.
         streams: how many streams they belong to, interleaved.
         late: one event in a hundred stands a quarter of the log behind its place.
+        part: only the events from one number up to another, which is excluded; None: all.
     """
     step = SPAN // dt.timedelta(microseconds=1) // count
     draw = {name: _drawn(factor) for name, factor in _DRAWS.items()}
+    first, end = part or (0, count)
     behind = f"i + CASE WHEN {draw['amount']} % 100 = 0 THEN {count // 4} ELSE 0 END"
     return f"""
 SELECT md5('event ' || i)::UUID::VARCHAR AS event_id,
@@ -93,7 +111,24 @@ SELECT md5('event ' || i)::UUID::VARCHAR AS event_id,
     (({draw["amount"]} % 50000) / 100)::DECIMAL(18,2) AS amount,
     1 + {draw["quantity"]} % 9 AS quantity,
     'sku-' || lpad(({draw["sku"]} % 5000)::VARCHAR, 5, '0') AS sku
-FROM range({count}) AS numbers(i) {f"ORDER BY {behind}, i" if late else ""}
+FROM range({first}, {end}) AS numbers(i) {f"ORDER BY {behind}, i" if late else ""}
+"""
+
+
+def belated(query: str) -> str:
+    """Let one event in a hundred of ``events`` have happened two and a half months before."""
+    late = "CASE WHEN hash(event_id) % 100 = 0 THEN occurred_at - INTERVAL 75 DAY ELSE occurred_at END"
+    return f"SELECT * REPLACE ({late} AS occurred_at) FROM ({query})"
+
+
+def visits(count: int, streams: int) -> str:
+    """Write the query of ``count`` rows that ask about an order at an instant each, in no order."""
+    span = SPAN // dt.timedelta(microseconds=1)
+    at = f"{int(START.timestamp() * 1e6)} + ({_drawn(_DRAWS['amount'])} * 4801 % {span})"
+    return f"""
+SELECT 'order-' || lpad(({_drawn(_DRAWS["sku"])} % {streams})::VARCHAR, 8, '0') AS order_id,
+    make_timestamptz({at}) AS seen_at
+FROM range({count}) AS numbers(i)
 """
 
 

@@ -1,0 +1,27 @@
+"""Which expressions ask about many rows at once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import duckdb
+from sqlglot import exp
+
+__all__ = ["is_aggregate"]
+
+
+def is_aggregate(tree: exp.Expr) -> bool:
+    """Tell whether an expression calls an aggregate, and not over a window."""
+    calls = (node for node in tree.find_all(exp.Func) if not isinstance(node.parent, exp.Window))
+    return any(_name(node) in _aggregates() for node in calls)
+
+
+def _name(node: exp.Func) -> str:
+    return (node.name if isinstance(node, exp.Anonymous) else node.sql(dialect="duckdb").split("(")[0]).strip().lower()
+
+
+@cache
+def _aggregates() -> frozenset[str]:
+    with duckdb.connect() as fresh:
+        query = "SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'"
+        return frozenset(name.lower() for (name,) in fresh.execute(query).fetchall())

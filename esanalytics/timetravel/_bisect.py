@@ -1,0 +1,274 @@
+"""Bisect: the first event after which something holds."""
+
+from __future__ import annotations
+
+import difflib
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics._instants import Instant, iso
+from esanalytics.engines import Result, is_aggregate
+from esanalytics.engines import predicate as condition
+from esanalytics.errors import CompileError, EngineError, ProjectionError
+from esanalytics.store import Log, Store, engine_of, result
+from esanalytics.timetravel._by_sql import BySql
+from esanalytics.timetravel._definitions import MARKS, Settled, Table
+from esanalytics.timetravel._settling import Definition, bounded, checked, settled
+from esanalytics.timetravel._turning import first_of_cuts, first_of_whole
+from esanalytics.timetravel._views import Views
+
+__all__ = ["Bisection", "bisect"]
+
+Row = Mapping[str, Any]
+Predicate = str | Callable[[dict[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Bisection:
+    """The first event after which a predicate holds; false where it never does.
+
+    Attributes:
+        predicate: as it was asked.
+        event: the event, with the columns of ``events``; None: never.
+        key: the key's columns of the row that the event changed; empty where that is not known.
+        before: that row before the event; None where there was none.
+        after: that row after it; None where there is none any more.
+    """
+
+    predicate: str
+    event: dict[str, Any] | None = None
+    key: Row | None = None
+    before: Row | None = None
+    after: Row | None = None
+
+    def __bool__(self) -> bool:
+        return self.event is not None
+
+    def __repr__(self) -> str:
+        if self.event is None:
+            return f"never: {self.predicate}"
+        lines = [f"{self.predicate}: first after {_named(self.event)}"]
+        lines += [f"  {name}: {_short(old)} -> {_short(new)}" for name, old, new in _changes(self.before, self.after)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        if self.event is None:
+            return f"<p><b>never:</b> <code>{html.escape(self.predicate)}</code></p>"
+        cells = (
+            "".join(f"<td>{html.escape(str(cell))}</td>" for cell in (name, _short(old), _short(new)))
+            for name, old, new in _changes(self.before, self.after)
+        )
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        head = "<tr><th>column</th><th>before</th><th>after</th></tr>"
+        title = f"<code>{html.escape(self.predicate)}</code>: first after {html.escape(_named(self.event))}"
+        return f"<p>{title}</p><table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def bisect(
+    log: Store | Log,
+    projection: Definition,
+    predicate: Predicate,
+    *,
+    key: Any = None,  # noqa: ANN401  a value of the key's type
+    at: Instant | None = None,
+    known_at: Instant | None = None,
+) -> Bisection:
+    """Find the first event, in the order of events, after which a predicate holds.
+
+    A predicate about a row, such as ``"total < 0"`` or a Python function of a dict, is looked for in any row. One with
+    an aggregate, such as ``"sum(total) < 0"``, is about the whole state. Both are asked after each event, also after
+    those of one instant, so the answer is the first event; but with aggregates other than ``sum``, ``count`` and
+    ``avg`` of exact numbers, and for an `SqlProjection`, it is found by bisection: it is the first one if the predicate, once
+    true, stays so, and else one at which it became true.
+
+    Args:
+        log: a store, or any view of one.
+        projection: what is folded.
+        predicate: a boolean DuckDB expression over the state's columns, or a function that takes a row and returns a
+            bool.
+        key: look at this key only; a tuple where the key has several columns.
+        at: only events up to and including this instant.
+        known_at: only what was recorded up to and including this instant.
+
+    Returns:
+        The event, the row that it changed before and after it; false, and ``never`` when shown, where there is none.
+
+    Raises:
+        CompileError: there is no such column, the predicate is not boolean, or the types in the log do not allow what
+            the projection says.
+        ProjectionError: ``key`` does not have a value for each key column, or the function does not return a bool.
+        UnsupportedError: the predicate reads something else than the state, or is a function asked of an
+            `SqlProjection`.
+        ValueError: the text is no condition.
+
+    Example:
+        >>> ea.bisect(store, orders, "balance < 0")  # doctest: +SKIP
+    """
+    definition = checked(projection)
+    seen = bounded(log, at, known_at)
+    found = settled(seen, definition, key)
+    if not isinstance(predicate, str):
+        return _by_function(seen, definition, found, predicate)
+    question = _Question(seen, definition, predicate, _tree(seen, predicate))
+    if isinstance(found, BySql):
+        return question.of_query(found)
+    return question.of_versions(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A predicate as SQL, and what it is asked of."""
+
+    log: Log
+    definition: Definition
+    text: str
+    tree: exp.Expr
+
+    def of_versions(self, found: Settled) -> Bisection:
+        views = Views()
+        table = found.versions(views)
+        self._check(table, views)
+        row: Row | None
+        if is_aggregate(self.tree):
+            row = first_of_whole(self.log, table, views, self.tree)
+        else:
+            live = exp.select(exp.Star()).from_(table.tree.subquery("state")).where(sql.column("$live"), self.tree)
+            row = _first(result(self.log, lambda: views.plan(_in_order(live).limit(1))))
+        return Bisection(self.text) if row is None else _found(self.log, self.definition, self.text, table, row)
+
+    def of_query(self, found: BySql) -> Bisection:
+        views = Views()
+        table = found.state(views)
+        self._check(table, views)
+        whole = is_aggregate(self.tree)
+        cut = first_of_cuts(self.log, lambda log: self._holding(log, found, whole=whole))
+        if cut is None:
+            return Bisection(self.text)
+        event, (before, after) = cut.event, (self._holding(log, found, whole=whole) for log in (cut.before, cut.after))
+        if after is None or whole:
+            return Bisection(self.text, event, {})
+        key = {name: after[name] for name in found.keys}
+        old = settled(cut.before, self.definition, tuple(key.values())).state(rows := Views())
+        before = _first(result(cut.before, lambda: rows.plan(old.tree)))
+        return Bisection(self.text, event, key, before, after)
+
+    def _holding(self, log: Log, found: BySql, *, whole: bool) -> Row | None:
+        """Give a row of the state for which the predicate holds."""
+        views = Views()
+        table = settled(log, self.definition, found.key).state(views).tree.subquery("state")
+        if whole:
+            asked = exp.select(exp.alias_(self.tree.copy(), "holds", quoted=True)).from_(table)
+            row = _first(result(log, lambda: views.plan(asked)))
+            return row if row is not None and row["holds"] else None
+        rows = exp.select(exp.Star()).from_(table).where(self.tree.copy()).limit(1)
+        return _first(result(log, lambda: views.plan(rows)))
+
+    def _check(self, table: Table, views: Views) -> None:
+        """Check that the predicate is boolean and names what there is."""
+        asked = exp.select(exp.alias_(self.tree.copy(), "holds", quoted=True)).from_(table.tree.subquery("state"))
+        try:
+            type_ = result(self.log, lambda: views.plan(asked)).types["holds"]
+        except EngineError as error:
+            if not isinstance(error.__cause__, duckdb.BinderException):
+                raise
+            raise _unknown(self.definition.name, self.tree, table) or CompileError(
+                self.definition.name, f"the predicate cannot be asked ({error})"
+            ) from error
+        if type_ != "BOOLEAN":
+            reason = f"the predicate {self.text!r} is no condition, but a value of type {type_}"
+            raise CompileError(self.definition.name, reason, "compare it with something")
+
+
+def _tree(log: Log, text: str) -> exp.Expr:
+    return condition(engine_of(log), text, ())
+
+
+def _unknown(name: str, tree: exp.Expr, table: Table) -> CompileError | None:
+    known = {column.lower(): column for column in (*table.keys, *table.columns)}
+    wanted = next((c.parts[0].name for c in tree.find_all(exp.Column) if c.parts[0].name.lower() not in known), None)
+    if wanted is None:
+        return None
+    near = difflib.get_close_matches(wanted, known.values(), n=3)
+    offered = " or ".join(repr(column) for column in near) if near else ", ".join(known.values())
+    return CompileError(name, f"the predicate names {wanted!r}, which is no column", f"there is {offered}")
+
+
+def _by_function(
+    log: Log, definition: Definition, found: Settled, holds: Callable[[dict[str, Any]], bool]
+) -> Bisection:
+    """Ask a Python function about every version, in order."""
+    views = Views()
+    table = found.versions(views)
+    name = getattr(holds, "__name__", repr(holds))
+    live = exp.select(exp.Star()).from_(table.tree.subquery("state")).where(sql.column("$live"))
+    for row in result(log, lambda: views.plan(_in_order(live))):
+        answer = holds({column: row[column] for column in (*table.keys, *table.columns)})
+        if not isinstance(answer, bool) and type(answer).__name__ not in ("bool", "bool_"):
+            reason = f"the predicate {name} gave {answer!r} for a row"
+            raise ProjectionError(definition.name, reason, "return True or False")
+        if answer:
+            return _found(log, definition, name, table, row)
+    return Bisection(name)
+
+
+def _found(log: Log, definition: Definition, text: str, table: Table, row: Row) -> Bisection:
+    key = {name: row[name] for name in table.keys}
+    before, after = _around(log, definition, tuple(key.values()), row)
+    return Bisection(text, _event(log, row), key, before, after)
+
+
+def _around(log: Log, definition: Definition, key: tuple[Any, ...], row: Row) -> tuple[Row | None, Row | None]:
+    """Give a row before and after an event of its key."""
+    views = Views()
+    versions = settled(log, definition, key).versions(views)
+    last: Row | None = None
+    for found in result(
+        log, lambda: views.plan(_in_order(exp.select(exp.Star()).from_(versions.tree.subquery("state"))))
+    ):
+        if (found["$position"], found["$event_id"]) == (row["$position"], row["$event_id"]):
+            return _shown(last), _shown(found)
+        last = found
+    return _shown(last), None
+
+
+def _shown(row: Row | None) -> Row | None:
+    if row is None or not row["$live"]:
+        return None
+    return {name: value for name, value in row.items() if name not in MARKS}
+
+
+def _event(log: Log, row: Row) -> dict[str, Any]:
+    found = log.sql("SELECT * FROM events WHERE position = ? AND event_id = ?", [row["$position"], row["$event_id"]])
+    return found.head(1)[0]
+
+
+def _in_order(select: exp.Select) -> exp.Select:
+    marks = ("$effective_at", "$version", "$position")
+    return select.order_by(*(exp.Ordered(this=sql.column(mark), nulls_first=True) for mark in marks))
+
+
+def _first(found: Result) -> Row | None:
+    return next(iter(found), None)
+
+
+def _named(event: Mapping[str, Any]) -> str:
+    where = f"stream {event['stream_id']!r} of service {event['service']!r}"
+    when = iso(event["effective_at"])
+    return f"{event['type']} {event['event_id']!r} (position {event['position']}) of {where} at {when}"
+
+
+def _changes(before: Row | None, after: Row | None) -> list[tuple[str, Any, Any]]:
+    names = list(dict.fromkeys([*(before or {}), *(after or {})]))
+    pairs = [(name, (before or {}).get(name), (after or {}).get(name)) for name in names]
+    return [(name, old, new) for name, old, new in pairs if old != new]
+
+
+def _short(value: Any, length: int = 80) -> str:  # noqa: ANN401  any value of any column
+    text = "NULL" if value is None else str(value)
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,160 @@
+"""A `Projection` on a log: its state and its versions, from the start or from the nearest saved state."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics.events import by_position, by_time, sorting
+from esanalytics.projections import (
+    Held,
+    Projection,
+    SettledPlan,
+    compile_plan,
+    compile_versions,
+    key_columns,
+    moved,
+    moves,
+    paths,
+    pins,
+    plan_of,
+    scalar,
+)
+from esanalytics.store import Log, Relation, Types, types_of
+from esanalytics.timetravel._definitions import Table, key_test
+from esanalytics.timetravel._resuming import Resuming
+from esanalytics.timetravel._saved import nearest
+from esanalytics.timetravel._views import Views
+
+__all__ = ["Compiled", "compiled", "held_in"]
+
+_FrozenTypes = tuple[tuple[tuple[str, ...], tuple[tuple[str | None, frozenset[str]], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A projection with its types settled, on a view of a log.
+
+    Attributes:
+        log: the view.
+        projection: what to fold.
+        plan: the same, on the types that the log holds.
+        key: only this key; None: all.
+    """
+
+    log: Log
+    projection: Projection
+    plan: SettledPlan
+    key: Any = None
+
+    def state(self, views: Views, among: exp.Query | None = None) -> Table:
+        """Compose the state: from the nearest saved one where there is one."""
+        resuming = self._resuming(None, among)
+        if resuming is not None:
+            return self._table(resuming.state(views))
+        relation, found = views.add(self.narrowed())
+        order = by_position() if self.in_place(found) else by_time()
+        return self._table(compile_plan(self.plan, relation, order, self.pinned(among)))
+
+    def versions(
+        self,
+        views: Views,
+        among: exp.Query | None = None,
+        since: dt.datetime | None = None,
+        *,
+        standing: bool = False,
+    ) -> Table:
+        """Compose the versions: from a saved state where it holds nothing after ``since``."""
+        resuming = None if since is None else self._resuming(since, among)
+        if resuming is not None:
+            return self._table(resuming.versions(views, standing=standing))
+        relation, found = views.add(self.narrowed())
+        in_place = self.in_place(found)
+        order = by_position() if in_place else by_time()
+        source = moves(self.plan, relation, self.pinned(among))
+        return self._table(compile_versions(moved(self.plan), source, order, sorting(by_place=in_place)))
+
+    def in_place(self, found: Relation) -> bool:
+        """Tell whether ``position`` gives the order of the events of a key: it is one stream, and in order."""
+        names = _envelope_names(self.projection)
+        return found.in_order and "stream_id" in names and ("service" in names or len(found.services) <= 1)
+
+    def keys_of(self, log: Log, views: Views) -> exp.Query:
+        """Compose the keys of the events of a view, as ``$k0``, ``$k1`` and so on."""
+        relation, _ = views.add(log)
+        source = moves(self.plan, relation, pins(self.plan, self.key)).subquery("moves")
+        return exp.select(*(sql.column(f"$k{n}") for n in range(len(self.plan.keys)))).distinct().from_(source)
+
+    def _table(self, tree: exp.Query) -> Table:
+        nested = frozenset(column.name for column in self.plan.columns if "VARIANT" in column.type)
+        return Table(tree, tuple(self.plan.keys), tuple(column.name for column in self.plan.columns), nested)
+
+    def pinned(self, among: exp.Query | None = None) -> tuple[exp.Expr, ...]:
+        """Write the conditions that an event belongs to a wanted key."""
+        found = pins(self.plan, self.key)
+        if among is None:
+            return found
+        return (*found, key_test([scalar(value) for value in self.plan.keys.values()], among))
+
+    def _resuming(self, since: dt.datetime | None, among: exp.Query | None) -> Resuming | None:
+        """Find the nearest saved state, but where the key itself says which few files to read."""
+        if self.key is not None and "stream_id" in _envelope_names(self.projection):
+            return None
+        saved = nearest(self.log, self.plan, since)
+        if saved is None:
+            return None
+        pinned = self.pinned(among)
+        return Resuming(self.log, self.plan, saved, pinned, self.key, among, self.in_place)
+
+    def narrowed(self) -> Log:
+        """Read only the files that can hold the key, where the key says it."""
+        if self.key is None:
+            return self.log
+        values = self.key if isinstance(self.key, tuple) else (self.key,)
+        given = dict(zip(key_columns(self.projection).values(), values, strict=False))
+        named = {part.args[0]: value for part, value in given.items() if part.op == "envelope"}
+        texts = {name: value for name, value in named.items() if isinstance(value, str)}
+        return self.log.where(service=texts.get("service"), stream=texts.get("stream_id"))
+
+
+def compiled(log: Log, projection: Projection, key: Any = None, held: Held | None = None) -> Compiled:  # noqa: ANN401
+    """Settle a projection on a view of a log.
+
+    Args:
+        log: the view.
+        projection: what to fold.
+        key: only this key; a tuple where it has several columns; None: all.
+        held: the types that matter; None: those in the log.
+
+    Raises:
+        CompileError: the types in the log do not allow what the projection says.
+        ProjectionError: ``key`` does not have a value for each key column.
+    """
+    plan = _plan(projection, _frozen(held_in(log, projection) if held is None else held))
+    wanted = tuple(key) if isinstance(key, list) else key
+    pins(plan, wanted)
+    return Compiled(log, projection, plan, wanted)
+
+
+def held_in(log: Log, projection: Projection) -> dict[tuple[str, ...], Types]:
+    """Return the types that a log holds at the paths of a projection."""
+    return types_of(log, paths(projection))
+
+
+@lru_cache(maxsize=256)
+def _plan(projection: Projection, held: _FrozenTypes) -> SettledPlan:
+    return plan_of(projection, {path: dict(known) for path, known in held})
+
+
+def _frozen(held: Mapping[tuple[str, ...], Types]) -> _FrozenTypes:
+    return tuple((path, tuple(sorted(known.items(), key=str))) for path, known in held.items())
+
+
+def _envelope_names(projection: Projection) -> set[str]:
+    return {part.args[0] for part in key_columns(projection).values() if part.op == "envelope"}

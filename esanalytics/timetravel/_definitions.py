@@ -1,0 +1,73 @@
+"""What a verb asks of a definition of state, whatever kind it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics.timetravel._views import Views
+
+__all__ = ["MARKS", "Settled", "Table", "key_test"]
+
+MARKS = ("$effective_at", "$version", "$position", "$event_id", "$type", "$live", "$next_at")
+"""What a version says of the event that made it, beside the key and the columns.
+
+``$live`` is false where the event ended the entity; ``$next_at`` is the time of the key's next event.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of state, as part of a query.
+
+    Attributes:
+        tree: the query that gives them.
+        keys: the names of the key's columns.
+        columns: the names of the others.
+        nested: of these, those whose values are compared as JSON.
+    """
+
+    tree: exp.Query
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    nested: frozenset[str] = frozenset()
+
+
+class Settled(Protocol):
+    """A definition of state, with its types settled, and the key it is asked for."""
+
+    def state(self, views: Views, among: exp.Query | None = None) -> Table:
+        """Compose the rows of the state at the end of the log.
+
+        Args:
+            views: takes the relations it reads.
+            among: only the keys that this query gives, as ``$k0``, ``$k1`` and so on.
+        """
+
+    def versions(
+        self,
+        views: Views,
+        among: exp.Query | None = None,
+        since: dt.datetime | None = None,
+        *,
+        standing: bool = False,
+    ) -> Table:
+        """Compose a row for each event that has part in the state, with the columns after it and `MARKS`.
+
+        Args:
+            views: takes the relations it reads.
+            among: as in ``state``.
+            since: versions up to and including this instant need not be there; None: all are wanted.
+            standing: but of each key the last of them must be there, at whatever time it says it began.
+        """
+
+
+def key_test(values: Sequence[exp.Expr], keys: exp.Query) -> exp.Expr:
+    """Test that a key is among those that a query gives as ``$k0``, ``$k1`` and so on."""
+    same = [exp.EQ(this=sql.column(f"$k{n}", table="among"), expression=value.copy()) for n, value in enumerate(values)]
+    return exp.Exists(this=exp.select(sql.literal(1)).from_(keys.subquery("among")).where(*same))

@@ -1,0 +1,224 @@
+"""Explain: which events made a value, and which did not, and why."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics._instants import Instant, instant
+from esanalytics.engines import Plan, Result
+from esanalytics.errors import CompileError
+from esanalytics.events import by_position, by_time, sorting
+from esanalytics.projections import Doing, compile_versions, doing, moved, moves
+from esanalytics.store import Log, Store
+from esanalytics.timetravel._compiled import Compiled
+from esanalytics.timetravel._definitions import Settled
+from esanalytics.timetravel._settling import Definition, answer, bounded, checked, settled
+from esanalytics.timetravel._views import Views
+
+__all__ = ["explain", "known_column"]
+
+_STEPS, _RAN = "$steps", "$ran"
+_PLACE = ("effective_at", "type", "service", "event_id", "position")
+_LATER, _DELETED, _RESET, _SAME = "later than at", "deleted", "before the last set", "it changed nothing"
+
+
+def explain(
+    log: Store | Log,
+    projection: Definition,
+    key: Any,  # noqa: ANN401  a value of the key's type
+    column: str | None = None,
+    *,
+    at: Instant | None = None,
+    known_at: Instant | None = None,
+) -> Result:
+    """Return the events that made a value, in order, and those that were passed over.
+
+    One row per event and column that it is about: ``effective_at``, ``type``, ``service``, ``event_id`` and
+    ``position`` of the event; ``column``; ``action``, the assignment (``set``, ``add``, …, or ``delete``); ``value``,
+    what it set or added; ``result``, the column's value after it; ``reason``, NULL where the event counts for the
+    value, else why it does not: ``later than at``, ``deleted`` (the entity ended after it), ``before the last set``,
+    ``NULL is passed over``, ``there was a value already``, ``it has no such field``. The last ``result`` up to ``at``
+    is the value. For a Python function ``action`` is ``reduce``, and an event counts for a column that it changed.
+
+    Args:
+        log: a store, or any view of one.
+        projection: what is folded.
+        key: whose value; a tuple where the key has several columns.
+        column: which value; None: all columns.
+        at: the value as it was at this instant; None: at the end.
+        known_at: only what was recorded up to and including this instant.
+
+    Raises:
+        CompileError: there is no such column; or the types in the log do not allow what the projection says.
+        ProjectionError: ``key`` does not have a value for each key column.
+        UnsupportedError: the projection is SQL, which says nothing of single events.
+        ValueError: an instant is none.
+
+    Example:
+        >>> ea.explain(store, orders, "order-42", "total").df()  # doctest: +SKIP
+    """
+    definition = checked(projection)
+    seen = bounded(log, None, known_at)
+    bound = None if at is None else instant(at)
+    later = exp.false() if bound is None else exp.GT(this=sql.column("effective_at"), expression=sql.literal(bound))
+
+    def plan() -> Plan:
+        views = Views()
+        found = settled(seen, definition, key)
+        if isinstance(found, Compiled):
+            return views.plan(_explained(found, column, later, views))
+        return views.plan(_observed(found, definition.name, column, later, views))
+
+    return answer(seen, definition, plan)
+
+
+def known_column(projection: str, columns: Sequence[str], wanted: str | None) -> list[str]:
+    """Give the columns that are asked about.
+
+    Raises:
+        CompileError: there is no such column.
+    """
+    if wanted is None:
+        return list(columns)
+    if wanted not in columns:
+        near = difflib.get_close_matches(wanted, columns, n=3)
+        offered = " or ".join(repr(name) for name in near) if near else ", ".join(columns) or "none"
+        raise CompileError(projection, f"it has no column {wanted!r}", f"there is {offered}")
+    return [wanted]
+
+
+def _explained(found: Compiled, column: str | None, later: exp.Expr, views: Views) -> exp.Query:
+    plan = found.plan
+    wanted = known_column(plan.name, [known.name for known in plan.columns], column)
+    relation, read = views.add(found.narrowed())
+    steps = moves(plan, relation, found.pinned())
+    in_place = found.in_place(read)
+    before = exp.select(exp.Star()).from_(steps.subquery("moves")).where(exp.Not(this=exp.Paren(this=later.copy())))
+    order = by_position() if in_place else by_time()
+    ran = compile_versions(moved(plan), before, order, sorting(by_place=in_place))
+    parts = [_of_column(found, place) for place, known in enumerate(plan.columns) if known.name in wanted]
+    return _put_together(parts, {_RAN: _renamed(ran, found), _STEPS: _joined(steps, later)})
+
+
+def _renamed(ran: exp.Select, found: Compiled) -> exp.Select:
+    """Give the running values names that no column of a move has."""
+    values = [exp.alias_(sql.column(c.name), f"$c{n}", quoted=True) for n, c in enumerate(found.plan.columns)]
+    marks = {"$position": "$at_position", "$event_id": "$at_event", "$live": "$live"}
+    place = [exp.alias_(sql.column(mark), name, quoted=True) for mark, name in marks.items()]
+    return exp.select(*place, *values).from_(ran.subquery("versions"))
+
+
+def _joined(steps: exp.Select, later: exp.Expr) -> exp.Select:
+    """Put beside each move what the row was after it, and whether the entity ended later."""
+    same = [
+        exp.EQ(this=sql.column(own, table="moves"), expression=sql.column(other, table="ran"))
+        for own, other in (("position", "$at_position"), ("event_id", "$at_event"))
+    ]
+    ran = exp.alias_(exp.Table(this=exp.to_identifier(_RAN, quoted=True)), "ran", table=True)
+    ended = _any_later(exp.Not(this=sql.column("$live")))
+    return (
+        exp.select(exp.Star(), exp.alias_(later.copy(), "$later", quoted=True))
+        .select(exp.alias_(ended, "$ended", quoted=True))
+        .from_(steps.subquery("moves"))
+        .join(ran, on=sql.all_of(same), join_type="left")
+    )
+
+
+def _of_column(found: Compiled, place: int) -> exp.Select:
+    """Compose the rows about one column."""
+    column = found.plan.columns[place]
+    name = sql.column(f"$c{place}")
+    moved_plan = moved(found.plan)
+    before = _window(sql.function("lag", name.copy()))
+    does = doing(moved_plan, moved_plan.columns[place], before)
+    reset = _any_later(sql.all_of([exp.Not(this=sql.column("$later")), does.sets]) or exp.true())
+    values = _shown(column.name, does, name)
+    values["reason"] = _reason(does, reset)
+    selected = [exp.alias_(value, label, quoted=True) for label, value in values.items()]
+    inner = exp.select(*(sql.column(label) for label in (*_PLACE, "version")), *selected)
+    inner = inner.select(exp.alias_(sql.literal(place), "$place", quoted=True))
+    kept = inner.from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)))
+    return kept if does.concerned is None else kept.where(does.concerned)
+
+
+def _shown(column: str, does: Doing, result: exp.Expr) -> dict[str, exp.Expr]:
+    still = exp.And(this=exp.Not(this=sql.column("$later")), expression=sql.column("$live"))
+    after = exp.Case(ifs=[exp.If(this=still, true=sql.cast(result.copy(), "VARIANT"))])
+    return {"column": exp.Literal.string(column), "action": does.action, "value": does.value, "result": after}
+
+
+def _reason(does: Doing, reset: exp.Expr) -> exp.Expr:
+    reasons = {_LATER: sql.column("$later"), _DELETED: sql.column("$ended"), _RESET: reset}
+    ifs = [exp.If(this=test, true=exp.Literal.string(text)) for text, test in reasons.items()]
+    return exp.Case(ifs=ifs, default=does.idle)
+
+
+def _put_together(parts: Sequence[exp.Select], steps: dict[str, exp.Query]) -> exp.Query:
+    whole: exp.Query = parts[0]
+    for part in parts[1:]:
+        whole = exp.union(whole, part, distinct=False)
+    names = [sql.column(name) for name in (*_PLACE, "column", "action", "value", "result", "reason")]
+    query: exp.Query = exp.select(*names).from_(whole.subquery("explained")).order_by(*sorting(by_place=False))
+    query = query.order_by(sql.column("$place"))
+    for name, step in steps.items():
+        query = query.with_(exp.to_identifier(name, quoted=True), as_=step, materialized=True)
+    return query
+
+
+def _observed(found: Settled, name: str, column: str | None, later: exp.Expr, views: Views) -> exp.Query:
+    """Explain by what the rows were before and after each event: the function itself says nothing."""
+    table = found.versions(views)
+    marks = {label: f"${label}" for label in ("effective_at", "type", "event_id", "position", "version")}
+    parts = []
+    for place, wanted in enumerate(known_column(name, table.columns, column)):
+        parts.append(_observed_column(place, wanted, marks, later))
+    return _put_together(parts, {_STEPS: table.tree})
+
+
+def _observed_column(place: int, wanted: str, marks: dict[str, str], later: exp.Expr) -> exp.Select:
+    value = sql.cast(sql.column(wanted), "VARIANT")
+    order = [
+        exp.Ordered(this=sql.column(marks[label]), nulls_first=True)
+        for label in ("effective_at", "version", "position")
+    ]
+    text = sql.cast(sql.cast(value.copy(), "JSON"), "VARCHAR")
+    before = exp.Window(this=sql.function("lag", text.copy()), order=exp.Order(expressions=order))
+    is_later = later.transform(lambda node: sql.column("$effective_at") if isinstance(node, exp.Column) else node)
+    same = exp.NullSafeEQ(this=text, expression=before)
+    ended = exp.Not(this=sql.column("$live"))
+    action = exp.Case(ifs=[exp.If(this=ended, true=exp.Literal.string("delete"))], default=exp.Literal.string("reduce"))
+    reason = exp.Case(
+        ifs=[
+            exp.If(this=is_later, true=exp.Literal.string(_LATER)),
+            exp.If(this=same, true=exp.Literal.string(_SAME)),
+        ]
+    )
+    values = {
+        **{label: sql.column(mark) for label, mark in marks.items()},
+        "service": sql.column("service"),
+        "column": exp.Literal.string(wanted),
+        "action": action,
+        "value": sql.cast(exp.null(), "VARIANT"),
+        "result": exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Paren(this=is_later.copy())), true=value)]),
+        "reason": reason,
+        "$place": sql.literal(place),
+    }
+    selected = [exp.alias_(found, label, quoted=True) for label, found in values.items()]
+    return exp.select(*selected).from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)))
+
+
+def _any_later(test: exp.Expr) -> exp.Expr:
+    """Test that something holds for an event after this one."""
+    counted = exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=test))
+    spec = exp.WindowSpec(kind="ROWS", start="1", start_side="FOLLOWING", end="UNBOUNDED", end_side="FOLLOWING")
+    order = exp.Order(expressions=sorting(by_place=False))
+    return exp.GT(this=exp.Window(this=counted, order=order, spec=spec), expression=sql.literal(0))
+
+
+def _window(value: exp.Expr) -> exp.Expr:
+    return exp.Window(this=value, order=exp.Order(expressions=sorting(by_place=False)))

@@ -1,0 +1,25 @@
+"""Names of columns that stand beside a projection's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["beside"]
+
+
+def beside(taken: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    """Give each name as it is; where a projection has a column of that name, followed by ``_``.
+
+    Example:
+        >>> beside(["order_id", "Type"], ["type", "position"])
+        {'type': 'type_', 'position': 'position'}
+    """
+    known = {name.lower() for name in taken}
+    found: dict[str, str] = {}
+    for name in names:
+        free = name
+        while free.lower() in known:
+            free += "_"
+        found[name] = free
+        known.add(free.lower())
+    return found

@@ -1,0 +1,162 @@
+"""Going on from a saved state: what it does not hold, and the keys whose past has changed since.
+
+A state saved at (``at`` T, position P) holds the events with ``effective_at <= T`` and ``position <= P``. Of the
+others, those after T follow what is saved. Those that came after P and happened up to T fall inside it, as do events
+whose time was moved by one that came after P: the keys which they touch are folded again, from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from esanalytics import _sql as sql
+from esanalytics.events import by_position, by_time, sorting
+from esanalytics.projections import (
+    SettledPlan,
+    compile_plan,
+    compile_versions,
+    from_saved,
+    key_names,
+    moved,
+    moves,
+    on_columns,
+    pins,
+    saved_moves,
+    scalar,
+)
+from esanalytics.store import Log, Relation, arrived_after, may_arrive_inside, skewed_after, unbounded
+from esanalytics.timetravel._definitions import key_test
+from esanalytics.timetravel._saved import Saved
+from esanalytics.timetravel._views import Views
+
+__all__ = ["Resuming"]
+
+_TOUCHED, _TAIL, _CHANGED, _MOVES = "$touched", "$tail", "$changed", "$moves"
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """A question that a saved state helps to answer.
+
+    Attributes:
+        log: the view that is asked about.
+        plan: what is folded.
+        saved: the state to begin from.
+        pinned: conditions on the events.
+        key: only this key; None: all.
+        among: only the keys that this query gives; None: all.
+        in_place: tells of a relation whether ``position`` is the order in it.
+    """
+
+    log: Log
+    plan: SettledPlan
+    saved: Saved
+    pinned: tuple[exp.Expr, ...]
+    key: object
+    among: exp.Query | None
+    in_place: Callable[[Relation], bool]
+
+    def state(self, views: Views) -> exp.Query:
+        """Compose the state: rows that nothing happened to as they are, the others folded on."""
+        steps, in_place = self._steps(views)
+        order = by_position() if in_place else by_time()
+        folded = compile_plan(from_saved(moved(self.plan)), exp.Table(this=_quoted(_MOVES)), order)
+        still = self._rows(exp.Not(this=self._is_among(_CHANGED)))
+        names = [sql.column(name) for name in _names(self.plan)]
+        return _after(steps, exp.union(still, exp.select(*names).from_(folded.subquery("folded")), distinct=False))
+
+    def versions(self, views: Views, *, standing: bool) -> exp.Query:
+        """Compose the versions since what is saved; with ``standing`` also those that stood then."""
+        steps, in_place = self._steps(views, standing=standing)
+        order = by_position() if in_place else by_time()
+        plan = from_saved(moved(self.plan))
+        return _after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
+
+    def _steps(self, views: Views, *, standing: bool = False) -> tuple[dict[str, exp.Query], bool]:
+        """Compose the moves, step by step, and tell whether ``position`` is their order."""
+        views.files.append(self.saved.path)
+        touched = self._touched(views)
+        tail, found = views.add(self.log.since(self.saved.at))
+        after = moves(self.plan, tail, self.pinned)
+        if touched is None:
+            known = [] if standing else [self._is_among(_CHANGED)]
+            steps: dict[str, exp.Query] = {_TAIL: after, _CHANGED: self._keys(_read(_TAIL))}
+            return {**steps, _MOVES: self._joined(*known)}, self.in_place(found)
+        whole, everything = views.add(self.log)
+        raw = [scalar(value) for value in self.plan.keys.values()]
+        again = moves(self.plan, whole, (*self.pinned, key_test(raw, _read(_TOUCHED))))
+        kept = exp.select(exp.Star()).from_(after.subquery("tail"))
+        kept = kept.where(exp.Not(this=key_test([sql.column(name) for name in key_names(self.plan)], _read(_TOUCHED))))
+        changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True)
+        known = [exp.Not(this=self._is_among(_TOUCHED)), *([] if standing else [self._is_among(_CHANGED)])]
+        steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False), _CHANGED: changed}
+        return {**steps, _MOVES: self._joined(*known)}, self.in_place(found) and self.in_place(everything)
+
+    def _touched(self, views: Views) -> exp.Query | None:
+        """Compose the keys that are to be folded again; None where the files prove that there are none."""
+        parts = [self._keys(source) for source in self._inside(views)]
+        if not parts:
+            return None
+        found: exp.Query = parts[0]
+        for part in parts[1:]:
+            found = exp.union(found, part, distinct=True)
+        return found
+
+    def _inside(self, views: Views) -> Iterator[exp.Query]:
+        """Compose the moves that fall inside what is saved, and those of streams whose times have moved."""
+        position, at = self.saved.position, self.saved.at
+        if may_arrive_inside(self.log, position, at):
+            late, _ = views.add(arrived_after(unbounded(self.log).at(at), position))
+            yield moves(self.plan, late, self.pinned)
+        skewed = skewed_after(self.log, position)
+        if skewed is not None:
+            everything, _ = views.add(unbounded(self.log))
+            stream = exp.Tuple(expressions=[sql.column("service"), sql.column("stream_id")])
+            streams = exp.select(stream.copy()).from_(skewed.subquery("skewed"))
+            moved_ones = exp.In(this=stream, query=streams.subquery())
+            yield moves(self.plan, everything, (*self.pinned, moved_ones))
+
+    def _joined(self, *conditions: exp.Expr) -> exp.Query:
+        """Put what is saved before the events that follow."""
+        rows = self._rows(*conditions).subquery("saved")
+        before = saved_moves(self.plan, rows, sql.literal(self.saved.at))
+        return sql.union_by_name(_read(_TAIL), before)
+
+    def _rows(self, *conditions: exp.Expr) -> exp.Select:
+        """Read saved rows of the wanted keys."""
+        names = [sql.column(name) for name in _names(self.plan)]
+        keys = [sql.column(name) for name in self.plan.keys]
+        wanted = [*pins(on_columns(self.plan), self.key), *conditions]
+        wanted += [] if self.among is None else [key_test(keys, self.among)]
+        select = exp.select(*names).from_(sql.parquet([self.saved.path]))
+        return select.where(*wanted) if wanted else select
+
+    def _is_among(self, step: str) -> exp.Expr:
+        return key_test([sql.column(name) for name in self.plan.keys], _read(step))
+
+    def _keys(self, source: exp.Query) -> exp.Select:
+        keys = [sql.column(name) for name in key_names(self.plan)]
+        return exp.select(*keys).distinct().from_(source.subquery("moves"))
+
+
+def _names(plan: SettledPlan) -> list[str]:
+    return [*plan.keys, *(column.name for column in plan.columns)]
+
+
+def _quoted(name: str) -> exp.Identifier:
+    return exp.to_identifier(name, quoted=True)
+
+
+def _read(step: str) -> exp.Select:
+    return exp.select(exp.Star()).from_(exp.Table(this=_quoted(step)))
+
+
+def _after(steps: dict[str, exp.Query], query: exp.Query) -> exp.Query:
+    """Put the steps before a query, each computed once."""
+    found = query
+    for name, step in steps.items():
+        found = found.with_(_quoted(name), as_=step, materialized=True)
+    return found
