@@ -64,6 +64,7 @@ class DuckDB:
         settings = {
             "temp_directory": str(spill),
             "python_enable_replacements": "false",
+            "autoinstall_known_extensions": "false",  # a type named in a text must not start a download
             "memory_limit": self.memory_limit,
             "threads": threads,
         }

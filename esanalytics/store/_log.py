@@ -31,7 +31,6 @@ __all__ = [
     "may_arrive_inside",
     "names_of",
     "prefix_of",
-    "recorded_by",
     "result",
     "skewed_after",
     "types_of",
@@ -279,13 +278,6 @@ def skewed_after(log: Log, position: int) -> exp.Select | None:
 def folder_of(log: Log) -> pathlib.Path:
     """Return the folder of the store that a view looks at."""
     return pathlib.Path(log._reader.root).parent  # noqa: SLF001  of this module
-
-
-def recorded_by(log: Log) -> dt.datetime | None:
-    """Return when the last event that a view's store has was recorded; None where it has none."""
-    head = log._reader.head()  # noqa: SLF001  of this module
-    known = [file.last_recorded for file in head.files if file.last_position <= log._base.position]  # noqa: SLF001
-    return max(known, default=None)
 
 
 def engine_of(log: Log) -> DuckDB:

@@ -84,8 +84,8 @@ def bisect(
     A predicate about a row, such as ``"total < 0"`` or a Python function of a dict, is looked for in any row. One with
     an aggregate, such as ``"sum(total) < 0"``, is about the whole state. Both are asked after each event, also after
     those of one instant, so the answer is the first event; but with aggregates other than ``sum``, ``count`` and
-    ``avg`` of exact numbers, and for an `SqlProjection`, it is found by bisection: it is the first one if the predicate, once
-    true, stays so, and else one at which it became true.
+    ``avg`` of exact numbers, and for an `SqlProjection`, it is found by bisection: it is the first one if the
+    predicate, once true, stays so, and else one at which it became true.
 
     Args:
         log: a store, or any view of one.

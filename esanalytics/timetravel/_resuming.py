@@ -89,7 +89,8 @@ class Resuming:
         raw = [scalar(value) for value in self.plan.keys.values()]
         again = moves(self.plan, whole, (*self.pinned, key_test(raw, _read(_TOUCHED))))
         kept = exp.select(exp.Star()).from_(after.subquery("tail"))
-        kept = kept.where(exp.Not(this=key_test([sql.column(name) for name in key_names(self.plan)], _read(_TOUCHED))))
+        own = [sql.column(name, table="tail") for name in key_names(self.plan)]
+        kept = kept.where(exp.Not(this=key_test(own, _read(_TOUCHED))))
         changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True)
         known = [exp.Not(this=self._is_among(_TOUCHED)), *([] if standing else [self._is_among(_CHANGED)])]
         steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False), _CHANGED: changed}

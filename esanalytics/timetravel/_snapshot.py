@@ -11,7 +11,7 @@ from esanalytics import _sql as sql
 from esanalytics._instants import Instant, instant, iso
 from esanalytics.errors import ProjectionError, UnsupportedError
 from esanalytics.projections import Projection
-from esanalytics.store import Log, Store, folder_of, recorded_by, result
+from esanalytics.store import Log, Store, folder_of, result
 from esanalytics.timetravel import _saved
 from esanalytics.timetravel._compiled import Compiled, compiled
 from esanalytics.timetravel._saved import Saved
@@ -78,8 +78,7 @@ def snapshot(store: Store, projection: Definition, at: Instant | None = None) ->
     definition = _foldable(projection)
     log = _log_of(store)
     bound = None if at is None else instant(at)
-    found = compiled(log if bound is None else log.at(bound), definition)
-    last, recorded = _ends(found.log)
+    last, recorded = _ends(log, bound)
     if last is None or recorded is None:
         raise ProjectionError(definition.name, "there is no event to take a snapshot of", "append events first")
     settled = compiled(log.at(last), definition)
@@ -142,10 +141,11 @@ def _log_of(store: Store) -> Log:
     return store.log
 
 
-def _ends(log: Log) -> tuple[dt.datetime | None, dt.datetime | None]:
-    """Find the last ``effective_at`` of a view, and when the last event of all was recorded."""
-    [row] = log.sql("SELECT max(effective_at) AS last FROM events").head(1)
-    return row["last"], recorded_by(log)
+def _ends(log: Log, at: dt.datetime | None) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Find the last ``effective_at`` up to an instant, and when the last event of all was recorded."""
+    query = "SELECT max(effective_at) FILTER ($at IS NULL OR effective_at <= $at::TIMESTAMPTZ) AS last, "
+    [row] = log.sql(f"{query} max(recorded_at) AS recorded FROM events", {"at": at}).head(1)
+    return row["last"], row["recorded"]
 
 
 def _write(settled: Compiled, path: str) -> int:

@@ -30,6 +30,7 @@ _FULL = {"events": 10_000_000, "streams": 500_000, "commits": 5_000}
 _LOAD = 1_000_000
 _FOREIGN = 100_000
 _EIGHTH, _FIFTH = Aim(1 / 8, RATIO), Aim(1 / 5, RATIO)
+_FIVE_TIMES = Aim(5, RATIO, at_least=True)
 _FASTER = Aim(20, RATIO, at_least=True)
 
 
@@ -98,7 +99,7 @@ MEASURES = (
     Measure("diff", "diff, a day, snapshot near ÷ two state_at without it", Aim(1 / 4, RATIO), travelling.diff),
     Measure("bisect", "bisect, condition on a row ÷ history", Aim(1.2, RATIO), travelling.bisect),
     Measure("join", "join_asof less history ÷ ASOF JOIN with prepared versions", Aim(1.5, RATIO), travelling.join),
-    Measure("reducer", "eventsourcing library ÷ state_at of a reducer", Aim(5, RATIO, at_least=True), travelling.reducer),
+    Measure("reducer", "eventsourcing library ÷ state_at of a reducer", _FIVE_TIMES, travelling.reducer),
     Measure("load-struct", "append from Arrow, struct data ÷ COPY with VARIANT", Aim(2, RATIO), appending.structs),
     Measure("load-struct-plain", "the same ÷ COPY of plain columns", None, appending.structs_typed),
     Measure("load-columns", "append from Arrow, payload columns ÷ COPY with VARIANT", Aim(2, RATIO), appending.columns),

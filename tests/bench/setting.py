@@ -110,7 +110,9 @@ class Setting:
         files = sorted((self.store.path / "events").glob("service=*/*/*.parquet"))
         with said(f"the same as {len(files)} plain files"):
             for number, file in enumerate(files):
-                query = f"SELECT position, event_id, stream_id, type, occurred_at, {columns} FROM read_parquet('{file}')"
+                query = (
+                    f"SELECT position, event_id, stream_id, type, occurred_at, {columns} FROM read_parquet('{file}')"
+                )
                 self.sql.execute(COPY.format(query=query, path=folder / f"{number}.parquet"))
         return f"read_parquet('{folder}/*.parquet')"
 
@@ -125,7 +127,7 @@ class Setting:
 
     @cached_property
     def tails(self) -> tuple[ea.Store, ea.Store]:
-        """Two stores, each with a snapshot of all but the last hundredth of the log, and that after it: on time, and late."""
+        """Two stores with a snapshot, and the last hundredth of the log after it: on time; with some of it late."""
         count, streams = self.sizes.events, self.sizes.streams
         begun = ea.Store.create(self.path(), engine=self.engine)
         last = count - count // 100

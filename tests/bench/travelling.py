@@ -1,4 +1,4 @@
-"""Measures of time travel: every version, one key, saved states, two instants, the first time, joins, Python functions."""
+"""Measures of time travel: versions, one key, saved states, two instants, joins, Python functions."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ SELECT * REPLACE ('order-' || lpad(((row_number() OVER () - 1) // {STEPS})::VARC
 
 
 @ea.reducer("orders", initial={"status": None, "total": Decimal(0), "events": 0, "least": None})
-def reduced(state: dict[str, Any], event: Any) -> dict[str, Any]:  # noqa: ANN401  any event
+def reduced(state: dict[str, Any], event: Any) -> dict[str, Any]:
     """Fold as `TYPED` does."""
     data = event.data
     quantity, least = data["quantity"], state["least"]
@@ -182,7 +182,9 @@ def _for_keys(setting: Setting, ask: Callable[[str], object]) -> Outcome:
 
 def _check_explained(setting: Setting, key: str, column: str | None) -> None:
     """Check that the last running value of each column is the state's."""
-    [row] = answer(setting.sql, f"SELECT * FROM ({FOLD.format(source=setting.plain)}) WHERE stream_id = ?", [key]).to_pylist()
+    [row] = answer(
+        setting.sql, f"SELECT * FROM ({FOLD.format(source=setting.plain)}) WHERE stream_id = ?", [key]
+    ).to_pylist()
     last = {step["column"]: step["result"] for step in ea.explain(setting.store, TYPED, key, column)}
     wanted = [column] if column else ["status", "total", "events", "least"]
     if [last.get(name) for name in wanted] != [row[name] for name in wanted]:

@@ -39,7 +39,8 @@ def run_with_answers(block, names):
     """Run a block; where a line ends in `# → answer`, its value must be that."""
     lines, checked = block.splitlines(), 0
     for statement in ast.parse(block).body:
-        source = "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
+        first = min([statement.lineno, *(found.lineno for found in getattr(statement, "decorator_list", []))])
+        source = "\n".join(lines[first - 1 : statement.end_lineno])
         answer = re.search(r"  # → (.*)$", source)
         if answer is None:
             exec(compile(source, "README.md", "exec"), names)

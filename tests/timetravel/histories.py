@@ -65,7 +65,7 @@ def histories(draw, least=8, most=18, appends=3):
                 "stream_id": stream[1],
                 "version": next(versions[stream]) if stream in versions else None,
                 "type": draw(st.sampled_from([*TYPES, "A", "B"])),
-                "occurred_at": START + draw(st.integers(0, 5)) * MINUTE,
+                "occurred_at": START + draw(st.integers(0, 5) | st.just(number * 6 // size)) * MINUTE,
                 "recorded_at": RECORDED + number // 2 * MINUTE,
                 "data": draw(PAYLOADS),
             }

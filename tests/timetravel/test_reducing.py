@@ -70,6 +70,12 @@ def in_two(state, event):
 same = dataclasses.replace(in_two, processes=1)
 
 
+@dataclasses.dataclass
+class Order:
+    total: Decimal = Decimal(0)
+    lines: list[tuple[str, int]] = dataclasses.field(default_factory=list)
+
+
 @st.composite
 def histories(draw):
     """Batches of events: versioned and unversioned streams, clocks that run backwards, ties, late arrivals."""
@@ -158,14 +164,10 @@ def event(stream, type_="T", minute=0, **data):
 
 
 def states(store, *values):
-    """Append an event for each value; what a reducer gives that takes the value as the state."""
+    """Append an event for each value; what a reducer gives that takes the value as the state, or as its column."""
     store.append([event(f"s-{n}") for n in range(len(values))])
-
-    @reducer("given", initial=0)
-    def given_(state, event):
-        return values[int(event.stream_id[2:])]
-
-    return reduced(store.log, given_, every=False)
+    tables = all(isinstance(value, dict | Order) for value in values)
+    return reduced(store.log, _giving(values if tables else [{"state": value} for value in values]), every=False)
 
 
 @LAWS
@@ -189,7 +191,9 @@ def test_there_is_a_row_for_every_event_and_the_last_that_live_are_the_state(bat
         versions = rows(found)
         assert [alike(row) for row in versions] == [alike(row) for row in folded(store.log, same)]
         last = [row for row in versions if row["$next_at"] is None and row["$live"]]
-        assert [alike(state_of(row)) for row in last] == [alike(row) for row in rows(reduced(store.log, same, every=False))]
+        assert [alike(state_of(row)) for row in last] == [
+            alike(row) for row in rows(reduced(store.log, same, every=False))
+        ]
         for service, stream in {(row["service"], row["stream_id"]) for row in versions}:
             one = rows(reduced(store.log, same, every=True, key=(service, stream)))
             own = [row for row in versions if (row["service"], row["stream_id"]) == (service, stream)]
@@ -329,14 +333,13 @@ def test_an_event_has_the_envelope_as_attributes_and_items(store):
     reduced(store.log, looking, every=False)
     (stored,) = store.log.events()
     assert {name: getattr(seen[0], name) for name in stored} == stored == {name: seen[0][name] for name in stored}
-    assert repr(seen[0]).startswith("<event ")
-    assert "'T'" not in repr(seen[0]).replace("T,", "")
+    assert re.fullmatch(r"<event '\w+': T, stream='s', service='default', position=1>", repr(seen[0]))
     with pytest.raises(AttributeError, match="an event has no 'amount'; it has position, "):
         _ = seen[0].amount
     with pytest.raises(KeyError):
         _ = seen[0]["amount"]
     with pytest.raises(AttributeError):
-        copy.copy(Reducer).nothing  # noqa: B018
+        del seen[0].nothing
 
 
 def test_a_state_changed_in_place_does_not_leak(store):
@@ -417,12 +420,6 @@ def test_nothing_left_is_an_empty_answer(store):
     assert rows(reduced(store.log, same, every=False)) == []
 
 
-@dataclasses.dataclass
-class Order:
-    total: Decimal = Decimal(0)
-    lines: list[tuple[str, int]] = dataclasses.field(default_factory=list)
-
-
 class Colour(enum.Enum):
     RED = "red"
 
@@ -441,7 +438,7 @@ class Colour(enum.Enum):
         ([DAY, DAY.date()], "TIMESTAMP WITH TIME ZONE", [DAY, dt.datetime(2026, 1, 31, tzinfo=dt.UTC)]),
         ([DAY, "x"], "VARCHAR", ['"2026-01-31 23:58:00+00"', '"x"']),
         ([None, None], "VARCHAR", [None, None]),
-        ([np.int64(3), np.float64(1.5), True & np.int8(1)], "DOUBLE", [3.0, 1.5, 1.0]),
+        ([np.int64(3), np.float64(1.5)], "DOUBLE", [3.0, 1.5]),
         ([np.array([1, 2])], "BIGINT[]", [[1, 2]]),
         ([pd.Timestamp(DAY), pd.NaT], "TIMESTAMP WITH TIME ZONE", [DAY, None]),
         ([Colour.RED], "VARCHAR", ["red"]),
@@ -464,11 +461,7 @@ class Colour(enum.Enum):
 )  # fmt: skip
 def test_a_column_has_one_type(store, values, type_, expected):
     found = states(store, *values)
-    name = "k" if isinstance(values[0], dict) else "state"
-    if values[0] == [1] and type_ == "VARCHAR":
-        name, values = "state", [*values[:2], [values[2]]]
-        expected = [*expected[:2], '[{"a":1}]']
-        found = reduced(store.log, _giving(values), every=False)
+    (name,) = found.columns or ["state"]
     assert types(found)[name] == (type_ or types(found)[name])
     assert [row[name] for row in rows(found)] == expected
 
@@ -477,6 +470,14 @@ def test_a_dataclass_gives_its_fields_and_a_tuple_a_list(store):
     found = states(store, Order(Decimal("1.50"), [("a", 1)]), Order())
     assert found.columns == ("total", "lines")
     assert [(row["total"], row["lines"]) for row in rows(found)] == [(Decimal("1.5"), [['"a"', "1"]]), (Decimal(0), [])]
+
+
+@pytest.mark.parametrize("value", [7, "text", [1, 2], Decimal("1.50")])
+def test_a_state_without_parts_is_one_column(store, value):
+    store.append([event("a")])
+    found = reduced(store.log, Reducer("r", lambda state, event: value, None), every=False)
+    assert found.columns == ("state",)
+    assert [row["state"] for row in rows(found)] == [value]
 
 
 def test_columns_stand_in_the_order_of_their_first_appearance(store):
@@ -551,7 +552,11 @@ def test_a_long_stream_takes_bounded_memory(store):
 def test_a_reducer_in_two_processes_gives_the_same(store):
     kinds = ["Set", "Add", "Delete", "Other"]
     store.append(
-        [event(f"s-{s}", kinds[(s * n) % 4], n, n=n, price=Decimal("1.25"), status="x") for s in range(40) for n in range(9)]
+        [
+            event(f"s-{s}", kinds[(s * n) % 4], n, n=n, price=Decimal("1.25"), status="x")
+            for s in range(40)
+            for n in range(9)
+        ]
     )
     store.append([event("s-1", "Set", 3, n=1)])
     for every in (True, False):
