@@ -1,6 +1,8 @@
 """SQL as trees: the few helpers through which every query is built.
 
-Values become literals that the generator quotes, identifiers are always quoted; no text is pasted.
+Values become literals that the generator quotes, identifiers are always quoted; no text is pasted. Where trees are put
+together they are not copied (``copy=False``), for copies of copies would take longer than the query; a node that is used
+twice is copied by who uses it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ __all__ = [
     "DIALECT",
     "NO_TYPE",
     "Literal",
+    "alias",
     "all_of",
     "any_of",
     "as_tree",
@@ -36,6 +39,7 @@ __all__ = [
     "grouped",
     "is_in",
     "literal",
+    "named_source",
     "parquet",
     "payload",
     "text",
@@ -59,6 +63,16 @@ Literal = str | int | float | bool | Decimal | dt.datetime | None
 def column(name: str, *, table: str | None = None) -> exp.Column:
     """Name a column, quoted."""
     return exp.column(exp.to_identifier(name, quoted=True), table=table, quoted=True)
+
+
+def alias(value: exp.Expr, name: str) -> exp.Alias:
+    """Give a value a name, quoted."""
+    return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
+
+
+def named_source(source: exp.Expr, name: str) -> exp.Expr:
+    """Give a table or a subquery a name."""
+    return exp.alias_(source, name, table=True, quoted=True, copy=False)
 
 
 def literal(value: Literal) -> exp.Expr:
@@ -222,7 +236,7 @@ def _needs_type(field: exp.Expr) -> bool:
 
 def text(tree: exp.Expr, *, pretty: bool = False) -> str:
     """Write a tree as SQL for the engine."""
-    return tree.sql(dialect=DIALECT, pretty=pretty, comments=False)
+    return tree.sql(dialect=DIALECT, pretty=pretty, comments=False, copy=False)
 
 
 def _decimal(value: Decimal) -> exp.Expr:

@@ -54,18 +54,18 @@ def compile_fold(
 
 def compile_plan(plan: Plan, source: exp.Expr, order: exp.Expr, pinned: tuple[exp.Expr, ...] = ()) -> exp.Select:
     """Compile a plan, as `compile_fold`; ``pinned`` are conditions on the events."""
-    query = Reading(plan, _aliased(source), order, pinned)
+    query = Reading(plan, sql.named_source(source, "events"), order, pinned)
     joined = _with_anchors(query)
     frame = Frame(plan.cases, live(plan), order)
-    selected = [exp.alias_(value, name, quoted=True) for name, value in _selected(query, frame).items()]
-    select = joined(exp.select(*selected).from_(query.source.copy()))
+    selected = [sql.alias(value, name) for name, value in _selected(query, frame).items()]
+    select = joined(exp.select(*selected, copy=False).from_(query.source.copy(), copy=False))
     found = sql.all_of([*query.filters(live(plan)), *_after_delete(query)])
-    select = select.where(found) if found else select
-    return select.group_by(*(exp.Literal.number(n + 1) for n in range(len(plan.keys))))
+    select = select.where(found, copy=False) if found else select
+    return select.group_by(*(exp.Literal.number(n + 1) for n in range(len(plan.keys))), copy=False)
 
 
 def _aliased(source: exp.Expr) -> exp.Expr:
-    return exp.alias_(source.copy(), "events", table=True, quoted=True)
+    return sql.named_source(source, "events")
 
 
 def _with_anchors(query: Reading) -> Callable[[exp.Select], exp.Select]:
@@ -73,7 +73,7 @@ def _with_anchors(query: Reading) -> Callable[[exp.Select], exp.Select]:
 
     def join_all(select: exp.Select) -> exp.Select:
         for subquery, on in joins:
-            select = select.join(subquery, on=on, join_type="left")
+            select = select.join(subquery, on=on, join_type="left", copy=False)
         return select
 
     return join_all
@@ -105,7 +105,7 @@ def _removals(query: Reading) -> list[tuple[exp.Expr, exp.Expr | None]]:
         if removing and appending:
             alias = f"$removed{n}"
             frame = Frame(query.plan.cases, removing, query.order)
-            value = exp.alias_(joined_value(column, "remove", frame), "$value", quoted=True)
+            value = sql.alias(joined_value(column, "remove", frame), "$value")
             subquery = _joined(query, alias, removing, {"$order": _last(query)}, value)
             main = Frame(query.plan.cases, live(query.plan), query.order)
             same = exp.EQ(this=joined_value(column, "append", main), expression=sql.column("$value", table=alias))
@@ -121,12 +121,14 @@ def _joined(
     *by: exp.Expr,
 ) -> exp.Expr:
     keys = [*query.keys(), *by]
-    selected = [exp.alias_(value, name, quoted=True) for name, value in values.items()]
+    selected = [sql.alias(value, name) for name, value in values.items()]
     select = (
-        exp.select(*keys, *selected).from_(query.source.copy()).where(sql.all_of(query.filters(cases)) or exp.true())
+        exp.select(*keys, *selected, copy=False)
+        .from_(query.source.copy(), copy=False)
+        .where(sql.all_of(query.filters(cases)) or exp.true(), copy=False)
     )
-    grouped = select.group_by(*(exp.Literal.number(n + 1) for n in range(len(keys))))
-    return exp.alias_(grouped.subquery(), alias, table=True, quoted=True)
+    grouped = select.group_by(*(exp.Literal.number(n + 1) for n in range(len(keys))), copy=False)
+    return sql.named_source(grouped.subquery(copy=False), alias)
 
 
 def _after_delete(query: Reading) -> list[exp.Expr]:

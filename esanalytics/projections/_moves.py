@@ -73,14 +73,14 @@ def moves(plan: Plan, source: exp.Expr, pinned: tuple[exp.Expr, ...] = ()) -> ex
         source: a table or subquery with the envelope's columns and ``effective_at``.
         pinned: conditions on the events.
     """
-    reading = Reading(plan, exp.alias_(source.copy(), "events", table=True, quoted=True), exp.null(), pinned)
-    values = [exp.alias_(_guarded(plan, found), found.name, quoted=True) for found in _values(plan)]
+    reading = Reading(plan, sql.named_source(source, "events"), exp.null(), pinned)
+    values = [sql.alias(_guarded(plan, found), found.name) for found in _values(plan)]
     place = [sql.column(name) for name in PLACE]
     names = zip(key_names(plan), plan.keys.values(), strict=True)
-    keys = [exp.alias_(scalar(value), name, quoted=True) for name, value in names]
-    select = exp.select(*place, *keys, *values).from_(reading.source)
+    keys = [sql.alias(scalar(value), name) for name, value in names]
+    select = exp.select(*place, *keys, *values, copy=False).from_(reading.source, copy=False)
     found = reading.filters(live(plan) | deleting(plan))
-    return select.where(*found) if found else select
+    return select.where(*found, copy=False) if found else select
 
 
 def on_columns(plan: Plan) -> Plan:
@@ -116,7 +116,7 @@ def saved_moves(plan: Plan, source: exp.Expr, at: exp.Expr) -> exp.Select:
     keys = {name: sql.column(key) for name, key in zip(key_names(plan), plan.keys, strict=True)}
     values = {f"$saved{n}": sql.column(column.name) for n, column in enumerate(plan.columns)}
     found = {**{name: place[name] for name in PLACE}, **keys, **values}
-    return exp.select(*(exp.alias_(value, name, quoted=True) for name, value in found.items())).from_(source)
+    return exp.select(*(sql.alias(value, name) for name, value in found.items()), copy=False).from_(source, copy=False)
 
 
 def _kind(column: Column) -> str:

@@ -48,7 +48,7 @@ class Reading:
 
     def keys(self) -> list[exp.Expr]:
         """Select the key under names of our own, to join by."""
-        return [exp.alias_(scalar(value), f"$key{n}", quoted=True) for n, value in enumerate(self.plan.keys.values())]
+        return [sql.alias(scalar(value), f"$key{n}") for n, value in enumerate(self.plan.keys.values())]
 
     def same_key(self, alias: str) -> list[exp.Expr]:
         """Compare the key with a joined subquery's."""

@@ -44,8 +44,8 @@ def compile_versions(plan: Plan, source: exp.Query, order: exp.Expr, sorting: Se
     ended = Frame(plan.cases, live(plan) | deleting(plan), order).only(deleting(plan))
     selected["$live"] = exp.Not(this=exp.Paren(this=ended)) if deleting(plan) and ended else exp.true()
     selected["$next_at"] = sql.column("$next_at") if _needs_places(plan) else _next(keys, sorting)
-    found = [exp.alias_(value, name, quoted=True) for name, value in selected.items()]
-    return exp.select(*found).from_(numbered.subquery("moves"))
+    found = [sql.alias(value, name) for name, value in selected.items()]
+    return exp.select(*found, copy=False).from_(numbered.subquery("moves", copy=False), copy=False)
 
 
 def _needs_places(plan: Plan) -> bool:
@@ -65,8 +65,8 @@ def _placed(plan: Plan, source: exp.Query, keys: Sequence[exp.Expr], sorting: Se
             expression=exp.Where(this=frame.only(deleting(plan)) or exp.true()),
         )
         found[_LIFE] = _over(ended, keys, sorting)
-    columns = [exp.alias_(value, name, quoted=True) for name, value in found.items()]
-    return exp.select(exp.Star(), *columns).from_(source.subquery("moves"))
+    columns = [sql.alias(value, name) for name, value in found.items()]
+    return exp.select(exp.Star(), *columns, copy=False).from_(source.subquery("moves", copy=False), copy=False)
 
 
 def _numbered(
@@ -82,10 +82,10 @@ def _numbered(
         return source
     frame = Frame(plan.cases, live(plan) | deleting(plan), order, lambda tree: _over(tree, partition, sorting))
     counts = [
-        exp.alias_(frame.filtered(exp.Count(this=exp.Star()), effective(column, frame)), name, quoted=True)
+        sql.alias(frame.filtered(exp.Count(this=exp.Star()), effective(column, frame)), name)
         for name, column in both.items()
     ]
-    return exp.select(exp.Star(), *counts).from_(source.subquery("moves"))
+    return exp.select(exp.Star(), *counts, copy=False).from_(source.subquery("moves", copy=False), copy=False)
 
 
 def _running(

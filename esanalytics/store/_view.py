@@ -101,16 +101,18 @@ def relation(files: Sequence[DataFile], root: str, base: Base, selection: Select
     unclear = {file.service for file in [*own, *(e.file for e in extra)] if file.disorder & Disorder.CLOCK}
     read = [file for file in own if file.service in unclear or _in_window(file, selection)]
     source = _Source(root, base, selection, tuple(read), tuple(extra))
-    tree = exp.select(*(sql.column(name, table="log") for name in ENVELOPE))
-    tree = tree.select(exp.alias_(_effective(bool(unclear)), "effective_at", quoted=True))
-    tree = tree.from_(source.rows().subquery("log"))
+    tree = exp.select(*(sql.column(name, table="log") for name in ENVELOPE), copy=False)
+    tree = tree.select(sql.alias(_effective(bool(unclear)), "effective_at"), copy=False)
+    tree = tree.from_(source.rows().subquery("log", copy=False), copy=False)
     if unclear:
-        tree = tree.join(_moved(source).subquery("moved"), using=["position", "event_id"], join_type="left")
-    outer = exp.select(exp.Star()).from_(tree.subquery("placed"))
+        tree = tree.join(
+            _moved(source).subquery("moved", copy=False), using=["position", "event_id"], join_type="left", copy=False
+        )
+    outer = exp.select(exp.Star(), copy=False).from_(tree.subquery("placed", copy=False), copy=False)
     wanted = [*_window(selection), *selection.conditions, *_among("type", selection.types)]
     disordered = any(file.disorder for file in read) or bool(extra)
     paths = (*(f"{root}/{file.path}" for file in read), *(e.path for e in extra))
-    tree = outer.where(*(c.copy() for c in wanted)) if wanted else outer
+    tree = outer.where(*(c.copy() for c in wanted), copy=False) if wanted else outer
     services = frozenset(file.service for file in (*read, *(e.file for e in extra)))
     return Relation(tree, paths, not disordered, services)
 
@@ -132,8 +134,12 @@ def skewed_streams(files: Sequence[DataFile], root: str, base: Base, after: int)
     skewed = exp.GT(this=bit, expression=sql.literal(0))
     known = [] if base.known_at is None else [sql.at_most(sql.column("recorded_at"), base.known_at)]
     bounded = sql.at_most(sql.column("position"), base.position)
-    found = exp.select(*(sql.column(name) for name in _STREAM)).distinct().from_(sql.parquet(paths))
-    return found.where(arrived, skewed, bounded, *known)
+    found = (
+        exp.select(*(sql.column(name) for name in _STREAM), copy=False)
+        .distinct(copy=False)
+        .from_(sql.parquet(paths), copy=False)
+    )
+    return found.where(arrived, skewed, bounded, *known, copy=False)
 
 
 def located(files: Sequence[DataFile], root: str, base: Base, services: frozenset[str] | None) -> list[Located]:
@@ -173,20 +179,24 @@ class _Source:
         paths = [f"{self.root}/{file.path}" for file in self.files if file.disorder & Disorder.CLOCK]
         columns = [sql.column(name) for name in _STREAM]
         bit = exp.BitwiseAnd(this=sql.column("disorder"), expression=sql.literal(int(Disorder.CLOCK)))
-        flagged = exp.select(*columns).from_(sql.parquet(paths)).where(exp.GT(this=bit, expression=sql.literal(0)))
+        flagged = (
+            exp.select(*columns, copy=False)
+            .from_(sql.parquet(paths), copy=False)
+            .where(exp.GT(this=bit, expression=sql.literal(0)), copy=False)
+        )
         parts = [
             *([flagged] if paths else []),
-            *(exp.select(*columns).from_(sql.parquet([e.path])) for e in self.extra),
+            *(exp.select(*columns, copy=False).from_(sql.parquet([e.path]), copy=False) for e in self.extra),
         ]
         return _united(parts, distinct=True)
 
     def _stored(self) -> exp.Select:
         if not self.files:
             return self._nothing()
-        select = exp.select(*(sql.column(name) for name in ENVELOPE))
-        select = select.from_(sql.parquet([f"{self.root}/{file.path}" for file in self.files]))
+        select = exp.select(*(sql.column(name) for name in ENVELOPE), copy=False)
+        select = select.from_(sql.parquet([f"{self.root}/{file.path}" for file in self.files]), copy=False)
         conditions = [*self._bounds(), *self._names(), *self._removed()]
-        return select.where(*conditions) if conditions else select
+        return select.where(*conditions, copy=False) if conditions else select
 
     def _added(self) -> Sequence[exp.Select]:
         """Give the events of each call of ``with_events``; those with the id of one added later give way to it."""
@@ -196,15 +206,15 @@ class _Source:
     def _added_by(self, call: int, later: Sequence[int]) -> exp.Select:
         paths = [e.path for e in self.extra if id(e.keeper) == call]
         after = [e.path for e in self.base.extra if id(e.keeper) in later]
-        select = exp.select(*(sql.column(name) for name in ENVELOPE))
+        select = exp.select(*(sql.column(name) for name in ENVELOPE), copy=False)
         if not paths:
             return self._nothing()
         conditions = [*self._known(), *self._names(), *([_not_in(after, self._known())] if after else [])]
-        return select.from_(sql.parquet(paths)).where(*conditions)
+        return select.from_(sql.parquet(paths), copy=False).where(*conditions, copy=False)
 
     def _nothing(self) -> exp.Select:
-        nothing = [exp.alias_(sql.cast(exp.null(), type_), name, quoted=True) for name, type_ in TYPES.items()]
-        return exp.select(*nothing).where(exp.false())
+        nothing = [sql.alias(sql.cast(exp.null(), type_), name) for name, type_ in TYPES.items()]
+        return exp.select(*nothing, copy=False).where(exp.false(), copy=False)
 
     def _bounds(self) -> Iterable[exp.Expr]:
         if any(file.last_position > self.base.position for file in self.files):
@@ -232,29 +242,33 @@ class _Source:
             return exp.Not(this=exp.Is(this=exp.Paren(this=condition.copy()), expression=exp.true()))
         before = replace(self.base, without=(), extra=())
         names = Selection(services=self.selection.services, streams=self.selection.streams)
-        removed = relation(self.files, self.root, before, names).tree.where(condition.copy())
-        positions = exp.select(sql.column("position")).from_(removed.subquery("removed"))
-        return exp.Not(this=exp.In(this=sql.column("position"), query=positions.subquery()))
+        removed = relation(self.files, self.root, before, names).tree.where(condition.copy(), copy=False)
+        positions = exp.select(sql.column("position"), copy=False).from_(
+            removed.subquery("removed", copy=False), copy=False
+        )
+        return exp.Not(this=exp.In(this=sql.column("position"), query=positions.subquery(copy=False)))
 
 
 def _not_in(paths: Sequence[str], known: Iterable[exp.Expr]) -> exp.Expr:
     """Test that an event's id is none that these files hold and the log knows."""
-    ids = exp.select(sql.column("event_id")).from_(sql.parquet(paths)).where(*known)
-    return exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery()))
+    ids = exp.select(sql.column("event_id"), copy=False).from_(sql.parquet(paths), copy=False).where(*known, copy=False)
+    return exp.Not(this=exp.In(this=sql.column("event_id"), query=ids.subquery(copy=False)))
 
 
 def _united(parts: Sequence[exp.Query], *, distinct: bool) -> exp.Query:
     found = parts[0]
     for part in parts[1:]:
-        found = exp.union(found, part, distinct=distinct)
+        found = exp.union(found, part, distinct=distinct, copy=False)
     return found
 
 
 def _moved(source: _Source) -> exp.Select:
     """Give the events whose ``effective_at`` is not their ``occurred_at``, with it."""
     streams = exp.Tuple(expressions=[sql.column(name) for name in _STREAM])
-    few = exp.select(exp.Tuple(expressions=[sql.column(name) for name in _STREAM]))
-    few = few.from_(exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams"))))
+    few = exp.select(exp.Tuple(expressions=[sql.column(name) for name in _STREAM]), copy=False)
+    few = few.from_(
+        exp.Subquery(this=source.disordered(), alias=exp.TableAlias(this=exp.to_identifier("streams"))), copy=False
+    )
     window = exp.Window(
         this=sql.function("max", sql.column("occurred_at")),
         partition_by=[sql.column(name) for name in _STREAM],
@@ -263,12 +277,14 @@ def _moved(source: _Source) -> exp.Select:
     )
     versioned = exp.Not(this=exp.Is(this=sql.column("version"), expression=exp.null()))
     names = ("position", "event_id", "occurred_at")
-    inner = exp.select(*(sql.column(name) for name in names), exp.alias_(window, "effective_at", quoted=True))
-    inner = inner.from_(source.rows().subquery("log")).where(versioned, exp.In(this=streams, query=few.subquery()))
-    moved = exp.select(*(sql.column(name) for name in ("position", "event_id", "effective_at"))).from_(
-        inner.subquery("running")
+    inner = exp.select(*(sql.column(name) for name in names), sql.alias(window, "effective_at"), copy=False)
+    inner = inner.from_(source.rows().subquery("log", copy=False), copy=False).where(
+        versioned, exp.In(this=streams, query=few.subquery(copy=False)), copy=False
     )
-    return moved.where(exp.NEQ(this=sql.column("effective_at"), expression=sql.column("occurred_at")))
+    moved = exp.select(*(sql.column(name) for name in ("position", "event_id", "effective_at")), copy=False).from_(
+        inner.subquery("running", copy=False), copy=False
+    )
+    return moved.where(exp.NEQ(this=sql.column("effective_at"), expression=sql.column("occurred_at")), copy=False)
 
 
 def _effective(unclear: bool) -> exp.Expr:  # noqa: FBT001  an inner choice

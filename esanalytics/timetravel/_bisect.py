@@ -138,8 +138,12 @@ class _Question:
         if is_aggregate(self.tree):
             row = first_of_whole(self.log, table, views, self.tree)
         else:
-            live = exp.select(exp.Star()).from_(table.tree.subquery("state")).where(sql.column("$live"), self.tree)
-            row = _first(result(self.log, lambda: views.plan(_in_order(live).limit(1))))
+            live = (
+                exp.select(exp.Star(), copy=False)
+                .from_(table.tree.subquery("state", copy=False), copy=False)
+                .where(sql.column("$live"), self.tree, copy=False)
+            )
+            row = _first(result(self.log, lambda: views.plan(_in_order(live).limit(1, copy=False))))
         return Bisection(self.text) if row is None else _found(self.log, self.definition, self.text, table, row)
 
     def of_query(self, found: BySql) -> Bisection:
@@ -161,17 +165,24 @@ class _Question:
     def _holding(self, log: Log, found: BySql, *, whole: bool) -> Row | None:
         """Give a row of the state for which the predicate holds."""
         views = Views()
-        table = settled(log, self.definition, found.key).state(views).tree.subquery("state")
+        table = settled(log, self.definition, found.key).state(views).tree.subquery("state", copy=False)
         if whole:
-            asked = exp.select(exp.alias_(self.tree.copy(), "holds", quoted=True)).from_(table)
+            asked = exp.select(sql.alias(self.tree.copy(), "holds"), copy=False).from_(table, copy=False)
             row = _first(result(log, lambda: views.plan(asked)))
             return row if row is not None and row["holds"] else None
-        rows = exp.select(exp.Star()).from_(table).where(self.tree.copy()).limit(1)
+        rows = (
+            exp.select(exp.Star(), copy=False)
+            .from_(table, copy=False)
+            .where(self.tree.copy(), copy=False)
+            .limit(1, copy=False)
+        )
         return _first(result(log, lambda: views.plan(rows)))
 
     def _check(self, table: Table, views: Views) -> None:
         """Check that the predicate is boolean and names what there is."""
-        asked = exp.select(exp.alias_(self.tree.copy(), "holds", quoted=True)).from_(table.tree.subquery("state"))
+        asked = exp.select(sql.alias(self.tree.copy(), "holds"), copy=False).from_(
+            table.tree.subquery("state", copy=False), copy=False
+        )
         try:
             type_ = result(self.log, lambda: views.plan(asked)).types["holds"]
         except EngineError as error:
@@ -206,7 +217,11 @@ def _by_function(
     views = Views()
     table = found.versions(views)
     name = getattr(holds, "__name__", repr(holds))
-    live = exp.select(exp.Star()).from_(table.tree.subquery("state")).where(sql.column("$live"))
+    live = (
+        exp.select(exp.Star(), copy=False)
+        .from_(table.tree.subquery("state", copy=False), copy=False)
+        .where(sql.column("$live"), copy=False)
+    )
     for row in result(log, lambda: views.plan(_in_order(live))):
         answer = holds({column: row[column] for column in (*table.keys, *table.columns)})
         if not isinstance(answer, bool) and type(answer).__name__ not in ("bool", "bool_"):
@@ -229,7 +244,10 @@ def _around(log: Log, definition: Definition, key: tuple[Any, ...], row: Row) ->
     versions = settled(log, definition, key).versions(views)
     last: Row | None = None
     for found in result(
-        log, lambda: views.plan(_in_order(exp.select(exp.Star()).from_(versions.tree.subquery("state"))))
+        log,
+        lambda: views.plan(
+            _in_order(exp.select(exp.Star(), copy=False).from_(versions.tree.subquery("state", copy=False), copy=False))
+        ),
     ):
         if (found["$position"], found["$event_id"]) == (row["$position"], row["$event_id"]):
             return _shown(last), _shown(found)
@@ -250,7 +268,7 @@ def _event(log: Log, row: Row) -> dict[str, Any]:
 
 def _in_order(select: exp.Select) -> exp.Select:
     marks = ("$effective_at", "$version", "$position")
-    return select.order_by(*(exp.Ordered(this=sql.column(mark), nulls_first=True) for mark in marks))
+    return select.order_by(*(exp.Ordered(this=sql.column(mark), nulls_first=True) for mark in marks), copy=False)
 
 
 def _first(found: Result) -> Row | None:

@@ -98,13 +98,13 @@ class BySql:
             reason = f"its query has no column {missing!r}, which is its key; it has {', '.join(types)}"
             raise ProjectionError(self.name, reason, "name the key's columns as the query does")
         rows = views.add_query(self.log, self.text)
-        select = exp.select(exp.Star()).from_(rows)
+        select = exp.select(exp.Star(), copy=False).from_(rows, copy=False)
         wanted = [sql.equals(sql.column(name), value) for name, value in zip(self.keys, self.key or (), strict=False)]
         if among is not None:
             wanted.append(key_test([sql.column(name) for name in self.keys], among))
         columns = tuple(name for name in types if name not in self.keys)
         nested = frozenset(name for name in columns if "VARIANT" in types[name])
-        return Table(select.where(*wanted) if wanted else select, self.keys, columns, nested)
+        return Table(select.where(*wanted, copy=False) if wanted else select, self.keys, columns, nested)
 
     def versions(
         self,

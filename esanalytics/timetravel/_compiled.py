@@ -45,12 +45,14 @@ class Compiled:
         log: the view.
         projection: what to fold.
         plan: the same, on the types that the log holds.
+        moved: the same plan, about moves.
         key: only this key; None: all.
     """
 
     log: Log
     projection: Projection
     plan: SettledPlan
+    moved: SettledPlan
     key: Any = None
 
     def state(self, views: Views, among: exp.Query | None = None) -> Table:
@@ -78,7 +80,7 @@ class Compiled:
         in_place = self.in_place(found)
         order = by_position() if in_place else by_time()
         source = moves(self.plan, relation, self.pinned(among))
-        return self._table(compile_versions(moved(self.plan), source, order, sorting(by_place=in_place)))
+        return self._table(compile_versions(self.moved, source, order, sorting(by_place=in_place)))
 
     def in_place(self, found: Relation) -> bool:
         """Tell whether ``position`` gives the order of the events of a key: it is one stream, and in order."""
@@ -88,8 +90,12 @@ class Compiled:
     def keys_of(self, log: Log, views: Views) -> exp.Query:
         """Compose the keys of the events of a view, as ``$k0``, ``$k1`` and so on."""
         relation, _ = views.add(log)
-        source = moves(self.plan, relation, pins(self.plan, self.key)).subquery("moves")
-        return exp.select(*(sql.column(f"$k{n}") for n in range(len(self.plan.keys)))).distinct().from_(source)
+        source = moves(self.plan, relation, pins(self.plan, self.key)).subquery("moves", copy=False)
+        return (
+            exp.select(*(sql.column(f"$k{n}") for n in range(len(self.plan.keys))), copy=False)
+            .distinct(copy=False)
+            .from_(source, copy=False)
+        )
 
     def _table(self, tree: exp.Query) -> Table:
         nested = frozenset(column.name for column in self.plan.columns if "VARIANT" in column.type)
@@ -110,7 +116,7 @@ class Compiled:
         if saved is None:
             return None
         pinned = self.pinned(among)
-        return Resuming(self.log, self.plan, saved, pinned, self.key, among, self.in_place)
+        return Resuming(self.log, self.plan, self.moved, saved, pinned, self.key, among, self.in_place)
 
     def narrowed(self) -> Log:
         """Read only the files that can hold the key, where the key says it."""
@@ -136,10 +142,10 @@ def compiled(log: Log, projection: Projection, key: Any = None, held: Held | Non
         CompileError: the types in the log do not allow what the projection says.
         ProjectionError: ``key`` does not have a value for each key column.
     """
-    plan = _plan(projection, _frozen(held_in(log, projection) if held is None else held))
+    plan, about_moves = _plans(projection, _frozen(held_in(log, projection) if held is None else held))
     wanted = tuple(key) if isinstance(key, list) else key
     pins(plan, wanted)
-    return Compiled(log, projection, plan, wanted)
+    return Compiled(log, projection, plan, about_moves, wanted)
 
 
 def held_in(log: Log, projection: Projection) -> dict[tuple[str, ...], Types]:
@@ -148,8 +154,10 @@ def held_in(log: Log, projection: Projection) -> dict[tuple[str, ...], Types]:
 
 
 @lru_cache(maxsize=256)
-def _plan(projection: Projection, held: _FrozenTypes) -> SettledPlan:
-    return plan_of(projection, {path: dict(known) for path, known in held})
+def _plans(projection: Projection, held: _FrozenTypes) -> tuple[SettledPlan, SettledPlan]:
+    """Settle a projection, once for the same types."""
+    plan = plan_of(projection, {path: dict(known) for path, known in held})
+    return plan, moved(plan)
 
 
 def _frozen(held: Mapping[tuple[str, ...], Types]) -> _FrozenTypes:

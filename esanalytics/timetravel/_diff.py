@@ -108,17 +108,19 @@ def _settler(definition: Definition, logs: list[Log], key: Any) -> Callable[[Log
 
 def _of_moved(old: Compiled, new: Compiled, window: Log, views: Views) -> exp.Query:
     """Compare only the keys that have events between the two instants; no other can differ."""
-    among = exp.select(exp.Star()).from_(exp.Table(this=exp.to_identifier(_MOVED, quoted=True)))
+    among = exp.select(exp.Star(), copy=False).from_(exp.Table(this=exp.to_identifier(_MOVED, quoted=True)), copy=False)
     keys = old.keys_of(window, views)
     found = _differences(old.state(views, among), new.state(views, among))
-    return found.with_(exp.to_identifier(_MOVED, quoted=True), as_=keys, materialized=True)
+    return found.with_(exp.to_identifier(_MOVED, quoted=True), as_=keys, materialized=True, copy=False)
 
 
 def _differences(old: Table, new: Table) -> exp.Select:
     columns = tuple(dict.fromkeys([*old.columns, *new.columns]))
     names = beside(new.keys, _OWN)
     sides = [
-        exp.select(exp.alias_(exp.true(), "$here", quoted=True), exp.Star()).from_(table.tree.subquery(alias))
+        exp.select(sql.alias(exp.true(), "$here"), exp.Star(), copy=False).from_(
+            table.tree.subquery(alias, copy=False), copy=False
+        )
         for table, alias in ((old, "old_rows"), (new, "new_rows"))
     ]
     same = sql.all_of(
@@ -126,24 +128,26 @@ def _differences(old: Table, new: Table) -> exp.Select:
         for name in new.keys
     )
     keys = [
-        exp.alias_(
-            exp.Coalesce(this=sql.column(name, table="new"), expressions=[sql.column(name, table="old")]),
-            name,
-            quoted=True,
-        )
+        sql.alias(exp.Coalesce(this=sql.column(name, table="new"), expressions=[sql.column(name, table="old")]), name)
         for name in new.keys
     ]
     entries = exp.Array(expressions=[_entry(name, old, new) for name in columns] or [_row_alone()])
-    pairs = exp.select(*keys, exp.alias_(_change(), names["change"], quoted=True))
-    pairs = pairs.select(exp.alias_(sql.function("unnest", entries), "$entry", quoted=True))
-    pairs = pairs.from_(sides[0].subquery("old")).join(sides[1].subquery("new"), on=same, join_type="full")
+    pairs = exp.select(*keys, sql.alias(_change(), names["change"]), copy=False)
+    pairs = pairs.select(sql.alias(sql.function("unnest", entries), "$entry"), copy=False)
+    pairs = pairs.from_(sides[0].subquery("old", copy=False), copy=False).join(
+        sides[1].subquery("new", copy=False), on=same, join_type="full", copy=False
+    )
     outer = [sql.column(name) for name in (*new.keys, names["change"])]
     shown = [
-        exp.alias_(exp.Dot(this=sql.column("$entry"), expression=exp.to_identifier(name)), names[name], quoted=True)
+        sql.alias(exp.Dot(this=sql.column("$entry"), expression=exp.to_identifier(name)), names[name])
         for name in _OWN[1:]
     ]
     differs = exp.Dot(this=sql.column("$entry"), expression=exp.to_identifier("differs"))
-    return exp.select(*outer, *shown).from_(pairs.subquery("pairs")).where(differs)
+    return (
+        exp.select(*outer, *shown, copy=False)
+        .from_(pairs.subquery("pairs", copy=False), copy=False)
+        .where(differs, copy=False)
+    )
 
 
 def _here(side: str) -> exp.Expr:

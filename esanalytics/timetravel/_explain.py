@@ -13,7 +13,7 @@ from esanalytics._instants import Instant, instant
 from esanalytics.engines import Plan, Result
 from esanalytics.errors import CompileError
 from esanalytics.events import by_position, by_time, sorting
-from esanalytics.projections import Doing, compile_versions, doing, moved, moves
+from esanalytics.projections import Doing, compile_versions, doing, moves
 from esanalytics.store import Log, Store
 from esanalytics.timetravel._compiled import Compiled
 from esanalytics.timetravel._definitions import Settled
@@ -98,19 +98,23 @@ def _explained(found: Compiled, column: str | None, later: exp.Expr, views: View
     relation, read = views.add(found.narrowed())
     steps = moves(plan, relation, found.pinned())
     in_place = found.in_place(read)
-    before = exp.select(exp.Star()).from_(steps.subquery("moves")).where(exp.Not(this=exp.Paren(this=later.copy())))
+    before = (
+        exp.select(exp.Star(), copy=False)
+        .from_(steps.subquery("moves", copy=False), copy=False)
+        .where(exp.Not(this=exp.Paren(this=later.copy())), copy=False)
+    )
     order = by_position() if in_place else by_time()
-    ran = compile_versions(moved(plan), before, order, sorting(by_place=in_place))
+    ran = compile_versions(found.moved, before, order, sorting(by_place=in_place))
     parts = [_of_column(found, place) for place, known in enumerate(plan.columns) if known.name in wanted]
     return _put_together(parts, {_RAN: _renamed(ran, found), _STEPS: _joined(steps, later)})
 
 
 def _renamed(ran: exp.Select, found: Compiled) -> exp.Select:
     """Give the running values names that no column of a move has."""
-    values = [exp.alias_(sql.column(c.name), f"$c{n}", quoted=True) for n, c in enumerate(found.plan.columns)]
+    values = [sql.alias(sql.column(c.name), f"$c{n}") for n, c in enumerate(found.plan.columns)]
     marks = {"$position": "$at_position", "$event_id": "$at_event", "$live": "$live"}
-    place = [exp.alias_(sql.column(mark), name, quoted=True) for mark, name in marks.items()]
-    return exp.select(*place, *values).from_(ran.subquery("versions"))
+    place = [sql.alias(sql.column(mark), name) for mark, name in marks.items()]
+    return exp.select(*place, *values, copy=False).from_(ran.subquery("versions", copy=False), copy=False)
 
 
 def _joined(steps: exp.Select, later: exp.Expr) -> exp.Select:
@@ -119,13 +123,13 @@ def _joined(steps: exp.Select, later: exp.Expr) -> exp.Select:
         exp.EQ(this=sql.column(own, table="moves"), expression=sql.column(other, table="ran"))
         for own, other in (("position", "$at_position"), ("event_id", "$at_event"))
     ]
-    ran = exp.alias_(exp.Table(this=exp.to_identifier(_RAN, quoted=True)), "ran", table=True)
+    ran = sql.named_source(exp.Table(this=exp.to_identifier(_RAN, quoted=True)), "ran")
     ended = _any_later(exp.Not(this=sql.column("$live")))
     return (
-        exp.select(exp.Star(), exp.alias_(later.copy(), "$later", quoted=True))
-        .select(exp.alias_(ended, "$ended", quoted=True))
-        .from_(steps.subquery("moves"))
-        .join(ran, on=sql.all_of(same), join_type="left")
+        exp.select(exp.Star(), sql.alias(later.copy(), "$later"), copy=False)
+        .select(sql.alias(ended, "$ended"), copy=False)
+        .from_(steps.subquery("moves", copy=False), copy=False)
+        .join(ran, on=sql.all_of(same), join_type="left", copy=False)
     )
 
 
@@ -133,17 +137,16 @@ def _of_column(found: Compiled, place: int) -> exp.Select:
     """Compose the rows about one column."""
     column = found.plan.columns[place]
     name = sql.column(f"$c{place}")
-    moved_plan = moved(found.plan)
     before = _window(sql.function("lag", name.copy()))
-    does = doing(moved_plan, moved_plan.columns[place], before)
+    does = doing(found.moved, found.moved.columns[place], before)
     reset = _any_later(sql.all_of([exp.Not(this=sql.column("$later")), does.sets]) or exp.true())
     values = _shown(column.name, does, name)
     values["reason"] = _reason(does, reset)
-    selected = [exp.alias_(value, label, quoted=True) for label, value in values.items()]
-    inner = exp.select(*(sql.column(label) for label in (*_PLACE, "version")), *selected)
-    inner = inner.select(exp.alias_(sql.literal(place), "$place", quoted=True))
-    kept = inner.from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)))
-    return kept if does.concerned is None else kept.where(does.concerned)
+    selected = [sql.alias(value, label) for label, value in values.items()]
+    inner = exp.select(*(sql.column(label) for label in (*_PLACE, "version")), *selected, copy=False)
+    inner = inner.select(sql.alias(sql.literal(place), "$place"), copy=False)
+    kept = inner.from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)), copy=False)
+    return kept if does.concerned is None else kept.where(does.concerned, copy=False)
 
 
 def _shown(column: str, does: Doing, result: exp.Expr) -> dict[str, exp.Expr]:
@@ -162,12 +165,16 @@ def _reason(does: Doing, reset: exp.Expr) -> exp.Expr:
 def _put_together(parts: Sequence[exp.Select], steps: dict[str, exp.Query]) -> exp.Query:
     whole: exp.Query = parts[0]
     for part in parts[1:]:
-        whole = exp.union(whole, part, distinct=False)
+        whole = exp.union(whole, part, distinct=False, copy=False)
     names = [sql.column(name) for name in (*_PLACE, "column", "action", "value", "result", "reason")]
-    query: exp.Query = exp.select(*names).from_(whole.subquery("explained")).order_by(*sorting(by_place=False))
-    query = query.order_by(sql.column("$place"))
+    query: exp.Query = (
+        exp.select(*names, copy=False)
+        .from_(whole.subquery("explained", copy=False), copy=False)
+        .order_by(*sorting(by_place=False), copy=False)
+    )
+    query = query.order_by(sql.column("$place"), copy=False)
     for name, step in steps.items():
-        query = query.with_(exp.to_identifier(name, quoted=True), as_=step, materialized=True)
+        query = query.with_(exp.to_identifier(name, quoted=True), as_=step, materialized=True, copy=False)
     return query
 
 
@@ -209,8 +216,8 @@ def _observed_column(place: int, wanted: str, marks: dict[str, str], later: exp.
         "reason": reason,
         "$place": sql.literal(place),
     }
-    selected = [exp.alias_(found, label, quoted=True) for label, found in values.items()]
-    return exp.select(*selected).from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)))
+    selected = [sql.alias(found, label) for label, found in values.items()]
+    return exp.select(*selected, copy=False).from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)), copy=False)
 
 
 def _any_later(test: exp.Expr) -> exp.Expr:

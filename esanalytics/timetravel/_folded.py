@@ -68,6 +68,6 @@ class Folded:
         views.held.append(found.keeper)
         tree = found.tree()
         if among is not None:
-            tree = exp.select(exp.Star()).from_(tree.subquery("rows"))
-            tree = tree.where(key_test([sql.column(name) for name in _KEY], among))
+            tree = exp.select(exp.Star(), copy=False).from_(tree.subquery("rows", copy=False), copy=False)
+            tree = tree.where(key_test([sql.column(name) for name in _KEY], among), copy=False)
         return Table(tree, _KEY, found.columns, frozenset(found.columns))

@@ -66,7 +66,7 @@ def history(
         ValueError: an instant is none.
 
     Example:
-        >>> ea.history(store, orders, key="order-42").order_by("valid_from").df()  # doctest: +SKIP
+        >>> ea.history(store, orders, key="order-42").order_by("valid_from", copy=False).df()  # doctest: +SKIP
     """
     definition = checked(projection)
     if grain not in ("instant", "event"):
@@ -80,7 +80,7 @@ def history(
         conditions = [sql.column("$live"), *([is_last_of_instant()] if grain == "instant" else [])]
         if begin is not None:
             conditions.append(exp.GT(this=sql.column("$effective_at"), expression=sql.literal(begin)))
-        return views.plan(spans(found).where(*conditions))
+        return views.plan(spans(found).where(*conditions, copy=False))
 
     return answer(seen, definition, plan)
 
@@ -89,8 +89,10 @@ def spans(versions: Table) -> exp.Select:
     """Select versions with the names that users see."""
     own = [*versions.keys, *versions.columns]
     names = beside(own, tuple(_SPAN))
-    shown = [exp.alias_(sql.column(mark), names[name], quoted=True) for name, mark in _SPAN.items()]
-    return exp.select(*(sql.column(name) for name in own), *shown).from_(versions.tree.subquery("versions"))
+    shown = [sql.alias(sql.column(mark), names[name]) for name, mark in _SPAN.items()]
+    return exp.select(*(sql.column(name) for name in own), *shown, copy=False).from_(
+        versions.tree.subquery("versions", copy=False), copy=False
+    )
 
 
 def is_last_of_instant() -> exp.Expr:

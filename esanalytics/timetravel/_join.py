@@ -96,25 +96,31 @@ class _Probe:
     def query(self, definition: Settled, views: Views, least: dt.datetime | None) -> exp.Query:
         """Compose the join."""
         wanted = exp.Table(this=exp.to_identifier(_KEYS, quoted=True))
-        found = definition.versions(views, exp.select(exp.Star()).from_(wanted), since=least, standing=True)
+        found = definition.versions(
+            views, exp.select(exp.Star(), copy=False).from_(wanted, copy=False), since=least, standing=True
+        )
         if len(found.keys) != len(self.key):
             reason = f"the key has {len(found.keys)} columns ({', '.join(found.keys)}), {len(self.key)} were named"
             raise ProjectionError(self.name, reason, "name the frame's column for each, in this order")
         rows = exp.Table(this=exp.to_identifier(_ROWS, quoted=True))
         query = self._joined(rows, found)
-        query = query.with_(exp.to_identifier(_ROWS, quoted=True), as_=self.rows(), materialized=True)
+        query = query.with_(exp.to_identifier(_ROWS, quoted=True), as_=self.rows(), materialized=True, copy=False)
         keys = [sql.column(f"$k{n}") for n in range(len(self.key))]
-        distinct = exp.select(*keys).distinct().from_(rows.copy())
-        return query.with_(exp.to_identifier(_KEYS, quoted=True), as_=distinct, materialized=True)
+        distinct = exp.select(*keys, copy=False).distinct(copy=False).from_(rows.copy(), copy=False)
+        return query.with_(exp.to_identifier(_KEYS, quoted=True), as_=distinct, materialized=True, copy=False)
 
     def rows(self) -> exp.Select:
         """Select the frame's rows, with the key and the instant as they are compared."""
-        keys = [exp.alias_(sql.column(name), f"$k{n}", quoted=True) for n, name in enumerate(self.key)]
-        at = exp.alias_(_instant(sql.column(self.at), self.frame.schema.field(self.at).type), _AT, quoted=True)
-        return exp.select(exp.Star(), *keys, at).from_(exp.to_table(_FRAME))
+        keys = [sql.alias(sql.column(name), f"$k{n}") for n, name in enumerate(self.key)]
+        at = sql.alias(_instant(sql.column(self.at), self.frame.schema.field(self.at).type), _AT)
+        return exp.select(exp.Star(), *keys, at, copy=False).from_(exp.to_table(_FRAME), copy=False)
 
     def _joined(self, rows: exp.Table, found: Table) -> exp.Select:
-        last = exp.select(exp.Star()).from_(found.tree.subquery("versions")).where(is_last_of_instant())
+        last = (
+            exp.select(exp.Star(), copy=False)
+            .from_(found.tree.subquery("versions", copy=False), copy=False)
+            .where(is_last_of_instant(), copy=False)
+        )
         same = [
             exp.EQ(this=sql.column(f"$k{n}", table="probe"), expression=sql.column(name, table="past"))
             for n, name in enumerate(found.keys)
@@ -122,11 +128,13 @@ class _Probe:
         after = exp.GTE(this=sql.column(_AT, table="probe"), expression=sql.column("$effective_at", table="past"))
         own = [sql.column(name, table="probe") for name in self.frame.column_names]
         shown = zip(found.columns, self._names(found.columns), strict=True)
-        state = [exp.alias_(_if_live(sql.column(name, table="past")), label, quoted=True) for name, label in shown]
-        join = exp.Join(this=last.subquery("past"), method="ASOF", side="LEFT", on=sql.all_of([*same, after]))
-        select = exp.select(*own, *state).from_(exp.alias_(rows, "probe", table=True))
+        state = [sql.alias(_if_live(sql.column(name, table="past")), label) for name, label in shown]
+        join = exp.Join(
+            this=last.subquery("past", copy=False), method="ASOF", side="LEFT", on=sql.all_of([*same, after])
+        )
+        select = exp.select(*own, *state, copy=False).from_(sql.named_source(rows, "probe"), copy=False)
         select.append("joins", join)
-        return select.order_by(sql.column(_NUMBER, table="probe"))
+        return select.order_by(sql.column(_NUMBER, table="probe"), copy=False)
 
     def _names(self, columns: Sequence[str]) -> list[str]:
         """Name the state's columns: as they are, or after the projection where the frame has such a name."""
@@ -162,7 +170,9 @@ def _if_live(value: exp.Expr) -> exp.Expr:
 def _ends(probe: _Probe, log: Log) -> tuple[dt.datetime | None, dt.datetime | None]:
     """Find the first and the last instant that is asked about."""
     at = sql.column(_AT)
-    query = exp.select(exp.Min(this=at), exp.Max(this=at.copy())).from_(probe.rows().subquery("probe"))
+    query = exp.select(exp.Min(this=at), exp.Max(this=at.copy()), copy=False).from_(
+        probe.rows().subquery("probe", copy=False), copy=False
+    )
     plan = Plan(sql.text(query), frames={_FRAME: probe.frame})
     [row] = result(log, lambda: plan, plan).head(1)
     least, greatest = row.values()

@@ -67,7 +67,7 @@ def _outside() -> int:
     level, frame = 1, sys._getframe(1)  # noqa: SLF001  what warnings.warn itself does
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
-    return level - 1
+    return level
 
 
 @contextmanager

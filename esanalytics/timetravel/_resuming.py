@@ -20,7 +20,6 @@ from esanalytics.projections import (
     compile_versions,
     from_saved,
     key_names,
-    moved,
     moves,
     on_columns,
     pins,
@@ -44,6 +43,7 @@ class Resuming:
     Attributes:
         log: the view that is asked about.
         plan: what is folded.
+        moved: the same, about moves.
         saved: the state to begin from.
         pinned: conditions on the events.
         key: only this key; None: all.
@@ -53,6 +53,7 @@ class Resuming:
 
     log: Log
     plan: SettledPlan
+    moved: SettledPlan
     saved: Saved
     pinned: tuple[exp.Expr, ...]
     key: object
@@ -63,16 +64,24 @@ class Resuming:
         """Compose the state: rows that nothing happened to as they are, the others folded on."""
         steps, in_place = self._steps(views)
         order = by_position() if in_place else by_time()
-        folded = compile_plan(from_saved(moved(self.plan)), exp.Table(this=_quoted(_MOVES)), order)
+        folded = compile_plan(from_saved(self.moved), exp.Table(this=_quoted(_MOVES)), order)
         still = self._rows(exp.Not(this=self._is_among(_CHANGED)))
         names = [sql.column(name) for name in _names(self.plan)]
-        return _after(steps, exp.union(still, exp.select(*names).from_(folded.subquery("folded")), distinct=False))
+        return _after(
+            steps,
+            exp.union(
+                still,
+                exp.select(*names, copy=False).from_(folded.subquery("folded", copy=False), copy=False),
+                distinct=False,
+                copy=False,
+            ),
+        )
 
     def versions(self, views: Views, *, standing: bool) -> exp.Query:
         """Compose the versions since what is saved; with ``standing`` also those that stood then."""
         steps, in_place = self._steps(views, standing=standing)
         order = by_position() if in_place else by_time()
-        plan = from_saved(moved(self.plan))
+        plan = from_saved(self.moved)
         return _after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
 
     def _steps(self, views: Views, *, standing: bool = False) -> tuple[dict[str, exp.Query], bool]:
@@ -88,12 +97,12 @@ class Resuming:
         whole, everything = views.add(self.log)
         raw = [scalar(value) for value in self.plan.keys.values()]
         again = moves(self.plan, whole, (*self.pinned, key_test(raw, _read(_TOUCHED))))
-        kept = exp.select(exp.Star()).from_(after.subquery("tail"))
+        kept = exp.select(exp.Star(), copy=False).from_(after.subquery("tail", copy=False), copy=False)
         own = [sql.column(name, table="tail") for name in key_names(self.plan)]
-        kept = kept.where(exp.Not(this=key_test(own, _read(_TOUCHED))))
-        changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True)
+        kept = kept.where(exp.Not(this=key_test(own, _read(_TOUCHED))), copy=False)
+        changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True, copy=False)
         known = [exp.Not(this=self._is_among(_TOUCHED)), *([] if standing else [self._is_among(_CHANGED)])]
-        steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False), _CHANGED: changed}
+        steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False, copy=False), _CHANGED: changed}
         return {**steps, _MOVES: self._joined(*known)}, self.in_place(found) and self.in_place(everything)
 
     def _touched(self, views: Views) -> exp.Query | None:
@@ -103,7 +112,7 @@ class Resuming:
             return None
         found: exp.Query = parts[0]
         for part in parts[1:]:
-            found = exp.union(found, part, distinct=True)
+            found = exp.union(found, part, distinct=True, copy=False)
         return found
 
     def _inside(self, views: Views) -> Iterator[exp.Query]:
@@ -116,13 +125,13 @@ class Resuming:
         if skewed is not None:
             everything, _ = views.add(unbounded(self.log))
             stream = exp.Tuple(expressions=[sql.column("service"), sql.column("stream_id")])
-            streams = exp.select(stream.copy()).from_(skewed.subquery("skewed"))
-            moved_ones = exp.In(this=stream, query=streams.subquery())
+            streams = exp.select(stream.copy(), copy=False).from_(skewed.subquery("skewed", copy=False), copy=False)
+            moved_ones = exp.In(this=stream, query=streams.subquery(copy=False))
             yield moves(self.plan, everything, (*self.pinned, moved_ones))
 
     def _joined(self, *conditions: exp.Expr) -> exp.Query:
         """Put what is saved before the events that follow."""
-        rows = self._rows(*conditions).subquery("saved")
+        rows = self._rows(*conditions).subquery("saved", copy=False)
         before = saved_moves(self.plan, rows, sql.literal(self.saved.at))
         return sql.union_by_name(_read(_TAIL), before)
 
@@ -132,15 +141,17 @@ class Resuming:
         keys = [sql.column(name) for name in self.plan.keys]
         wanted = [*pins(on_columns(self.plan), self.key), *conditions]
         wanted += [] if self.among is None else [key_test(keys, self.among)]
-        select = exp.select(*names).from_(sql.parquet([self.saved.path]))
-        return select.where(*wanted) if wanted else select
+        select = exp.select(*names, copy=False).from_(sql.parquet([self.saved.path]), copy=False)
+        return select.where(*wanted, copy=False) if wanted else select
 
     def _is_among(self, step: str) -> exp.Expr:
         return key_test([sql.column(name) for name in self.plan.keys], _read(step))
 
     def _keys(self, source: exp.Query) -> exp.Select:
         keys = [sql.column(name) for name in key_names(self.plan)]
-        return exp.select(*keys).distinct().from_(source.subquery("moves"))
+        return (
+            exp.select(*keys, copy=False).distinct(copy=False).from_(source.subquery("moves", copy=False), copy=False)
+        )
 
 
 def _names(plan: SettledPlan) -> list[str]:
@@ -152,12 +163,12 @@ def _quoted(name: str) -> exp.Identifier:
 
 
 def _read(step: str) -> exp.Select:
-    return exp.select(exp.Star()).from_(exp.Table(this=_quoted(step)))
+    return exp.select(exp.Star(), copy=False).from_(exp.Table(this=_quoted(step)), copy=False)
 
 
 def _after(steps: dict[str, exp.Query], query: exp.Query) -> exp.Query:
     """Put the steps before a query, each computed once."""
     found = query
     for name, step in steps.items():
-        found = found.with_(_quoted(name), as_=step, materialized=True)
+        found = found.with_(_quoted(name), as_=step, materialized=True, copy=False)
     return found

@@ -152,8 +152,8 @@ def _write(settled: Compiled, path: str) -> int:
     """Write the rows, sorted by key, so that those of one key lie together."""
     views = Views()
     table = settled.state(views)
-    ordered = exp.select(exp.Star()).from_(table.tree.subquery("state"))
-    ordered = ordered.order_by(*(sql.column(name) for name in table.keys))
+    ordered = exp.select(exp.Star(), copy=False).from_(table.tree.subquery("state", copy=False), copy=False)
+    ordered = ordered.order_by(*(sql.column(name) for name in table.keys), copy=False)
     return result(settled.log, lambda: views.plan(ordered)).write_parquet(path)
 
 

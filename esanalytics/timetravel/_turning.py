@@ -45,10 +45,10 @@ def _followed(log: Log, table: Table, views: Views, tree: exp.Expr) -> exp.Selec
         return None
     keys = [sql.column(name) for name in table.keys]
     parts = {f"$part{n}": _part(aggregate) for n, aggregate in enumerate(found)}
-    now = exp.select(exp.Star(), *_named({name: _if_live(part) for name, part in parts.items()}))
-    now = now.from_(table.tree.subquery("state"))
+    now = exp.select(exp.Star(), *_named({name: _if_live(part) for name, part in parts.items()}), copy=False)
+    now = now.from_(table.tree.subquery("state", copy=False), copy=False)
     was = {f"$was{n}": _over(sql.function("lag", sql.column(name)), keys) for n, name in enumerate(parts)}
-    pairs = exp.select(exp.Star(), *_named(was)).from_(now.subquery("now"))
+    pairs = exp.select(exp.Star(), *_named(was), copy=False).from_(now.subquery("now", copy=False), copy=False)
     running = {}
     for n in range(len(found)):
         new, old = sql.column(f"$part{n}"), sql.column(f"$was{n}")
@@ -57,10 +57,12 @@ def _followed(log: Log, table: Table, views: Views, tree: exp.Expr) -> exp.Selec
             continue
         if not isinstance(_bare(found[n]), exp.Count):
             running[f"$sum{n}"] = _over(exp.Sum(this=exp.Sub(this=_or_zero(new), expression=_or_zero(old))), [])
-    sums = exp.select(exp.Star(), *_named(running)).from_(pairs.subquery("pairs"))
+    sums = exp.select(exp.Star(), *_named(running), copy=False).from_(pairs.subquery("pairs", copy=False), copy=False)
     holds = tree.transform(lambda node: _value(node, found.index(node)) if node in found else node)
-    shown = exp.select(exp.Star()).from_(sums.subquery("sums")).where(holds)
-    return shown.order_by(*_sorting()).limit(1)
+    shown = (
+        exp.select(exp.Star(), copy=False).from_(sums.subquery("sums", copy=False), copy=False).where(holds, copy=False)
+    )
+    return shown.order_by(*_sorting(), copy=False).limit(1, copy=False)
 
 
 def _aggregates(tree: exp.Expr) -> list[exp.Expr]:
@@ -93,7 +95,9 @@ def _are_exact(log: Log, table: Table, views: Views, found: list[exp.Expr]) -> b
     summed = [_part(each) for each in found if not isinstance(_bare(each), exp.Count)]
     if not summed:
         return True
-    asked = exp.select(*_named({f"v{n}": part for n, part in enumerate(summed)})).from_(table.tree.subquery("state"))
+    asked = exp.select(*_named({f"v{n}": part for n, part in enumerate(summed)}), copy=False).from_(
+        table.tree.subquery("state", copy=False), copy=False
+    )
     types = result(log, lambda: views.plan(asked)).types
     return all(type_.startswith(_EXACT) for type_ in types.values())
 
@@ -138,22 +142,30 @@ def _sorting() -> list[exp.Expr]:
 
 
 def _named(values: dict[str, Any]) -> list[exp.Expr]:
-    return [exp.alias_(value, name, quoted=True) for name, value in values.items()]
+    return [sql.alias(value, name) for name, value in values.items()]
 
 
 def _halved(log: Log, table: Table, views: Views, tree: exp.Expr) -> dict[str, Any] | None:
     """Keep all versions in a temporary table, and ask it about the state after some of them."""
     number = exp.Window(this=sql.function("row_number"), order=exp.Order(expressions=_sorting()))
-    numbered = exp.select(exp.Star(), *_named({"$n": number})).from_(table.tree.subquery("state"))
+    numbered = exp.select(exp.Star(), *_named({"$n": number}), copy=False).from_(
+        table.tree.subquery("state", copy=False), copy=False
+    )
     follows = exp.Window(
         this=sql.function("lead", sql.column("$n")),
         partition_by=[sql.column(name) for name in table.keys],
         order=exp.Order(expressions=[exp.Ordered(this=sql.column("$n"))]),
     )
-    spans = exp.select(exp.Star(), *_named({"$until": follows})).from_(numbered.subquery("numbered"))
+    spans = exp.select(exp.Star(), *_named({"$until": follows}), copy=False).from_(
+        numbered.subquery("numbered", copy=False), copy=False
+    )
     after = exp.Coalesce(this=exp.GT(this=sql.column("$until"), expression=exp.Placeholder()), expressions=[exp.true()])
     upto = exp.LTE(this=sql.column("$n"), expression=exp.Placeholder())
-    asked = exp.select(tree.copy()).from_(exp.to_table("versions")).where(upto, after, sql.column("$live"))
+    asked = (
+        exp.select(tree.copy(), copy=False)
+        .from_(exp.to_table("versions"), copy=False)
+        .where(upto, after, sql.column("$live"), copy=False)
+    )
     with _table(log, views, sql.text(spans)) as cursor:
         question = sql.text(asked)
         size = int(cursor.execute("SELECT count(*) FROM versions").fetchall()[0][0])
