@@ -28,11 +28,14 @@ from esanalytics.projections import (
 )
 from esanalytics.store import Log, Relation, Types, types_of
 from esanalytics.timetravel._definitions import Table, key_test
-from esanalytics.timetravel._resuming import Resuming
+from esanalytics.timetravel._resuming import Resuming, may_differ
 from esanalytics.timetravel._saved import nearest
 from esanalytics.timetravel._views import Views
 
 __all__ = ["Compiled", "compiled", "held_in"]
+
+FEW = 100_000
+"""Events that are folded from the start, where part of what is saved would have to be folded again."""
 
 _FrozenTypes = tuple[tuple[tuple[str, ...], tuple[tuple[str | None, frozenset[str]], ...]], ...]
 
@@ -113,7 +116,7 @@ class Compiled:
         if self.key is not None and "stream_id" in _envelope_names(self.projection):
             return None
         saved = nearest(self.log, self.plan, since)
-        if saved is None:
+        if saved is None or (saved.position < FEW and may_differ(self.log, saved)):
             return None
         pinned = self.pinned(among)
         return Resuming(self.log, self.plan, self.moved, saved, pinned, self.key, among, self.in_place)

@@ -156,8 +156,7 @@ def _shown(column: str, does: Doing, result: exp.Expr) -> dict[str, exp.Expr]:
 
 
 def _reason(does: Doing, reset: exp.Expr) -> exp.Expr:
-    outdone = exp.And(this=sql.column("$live"), expression=exp.Paren(this=reset))
-    reasons = {_LATER: sql.column("$later"), _DELETED: sql.column("$ended"), _RESET: outdone}
+    reasons = {_LATER: sql.column("$later"), _DELETED: sql.column("$ended"), _RESET: reset}
     ifs = [exp.If(this=test, true=exp.Literal.string(text)) for text, test in reasons.items()]
     return exp.Case(ifs=ifs, default=does.idle)
 

@@ -31,9 +31,14 @@ from esanalytics.timetravel._definitions import key_test
 from esanalytics.timetravel._saved import Saved
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Resuming"]
+__all__ = ["Resuming", "may_differ"]
 
 _TOUCHED, _TAIL, _CHANGED, _MOVES = "$touched", "$tail", "$changed", "$moves"
+
+
+def may_differ(log: Log, saved: Saved) -> bool:
+    """Tell whether some of what is saved may have to be folded again; False is sure."""
+    return may_arrive_inside(log, saved.position, saved.at) or skewed_after(log, saved.position) is not None
 
 
 @dataclass(frozen=True, slots=True)

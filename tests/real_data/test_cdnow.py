@@ -2,16 +2,24 @@
 
 import csv
 import datetime as dt
+import itertools
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
 import esanalytics as ea
-from esanalytics import add, count, field, max_, min_
+from esanalytics import add, append, count, field, max_, min_
 
 DATA_SET = "cdnow"
 END = dt.datetime(1997, 9, 30, tzinfo=dt.UTC)
 CENT = Decimal("0.01")
+CUT_OFFS = [
+    dt.datetime(1997, 1, 1, tzinfo=dt.UTC),
+    dt.datetime(1997, 2, 14, 23, 59, 59, 999_999, tzinfo=dt.UTC),
+    dt.datetime(1997, 6, 15, 12, tzinfo=dt.UTC),
+    END,
+    dt.datetime(1998, 6, 30, tzinfo=dt.UTC),
+]
 
 CUSTOMERS = ea.Projection(
     "customers",
@@ -25,6 +33,7 @@ CUSTOMERS = ea.Projection(
         }
     },
 )
+VISITS = ea.Projection("visits", key={"customer": ea.stream_id}, on={"Purchased": {"days": append(ea.effective_at)}})
 DAYS = ea.Projection(
     "days",
     key={"customer": ea.stream_id, "day": ea.effective_at},
@@ -131,3 +140,51 @@ def test_equal_purchases_of_one_day_stay_separate_events(store, folder):
     total = sum(Decimal(line.split()[4]) for line in lines)
     assert sum(row["dollars"] for row in ea.state_at(store, CUSTOMERS)) == total
     assert sum(row["purchases"] for row in ea.state_at(store, CUSTOMERS)) == 6919
+
+
+@pytest.fixture(scope="module")
+def days_in_file(folder):
+    """The days on which each customer bought something, by the file alone: ID -> days in order."""
+    found = {}
+    for line in (folder / "CDNOW_sample.txt").read_text(encoding="utf-8").splitlines():
+        _, key, day, *_ = line.split()
+        found.setdefault(int(key), set()).add(dt.datetime.strptime(f"{day}Z", "%Y%m%d%z"))
+    return {key: sorted(days) for key, days in found.items()}
+
+
+def measures(days, end):
+    """Frequency, recency and T of a customer who bought on these days; None: none."""
+    days = sorted(set(days or ()))
+    return (len(days) - 1, weeks(days[0], days[-1]), weeks(days[0], end)) if days else None
+
+
+@pytest.fixture(scope="module")
+def visits(store, days_in_file):
+    """One question for all customers at all cut-offs: (ID, cut-off) -> the days up to then, as the log has them."""
+    frame = [{"customer": f"{key:04}", "cut_off": end} for end in reversed(CUT_OFFS) for key in days_in_file]
+    found = ea.join_asof(frame, store, VISITS, key="customer", at="cut_off").arrow().to_pylist()
+    assert [{"customer": row["customer"], "cut_off": row["cut_off"]} for row in found] == frame
+    return {(int(row["customer"]), row["cut_off"]): row["days"] for row in found}
+
+
+@pytest.mark.parametrize("end", CUT_OFFS, ids=str)
+def test_frequency_recency_and_t_at_a_cut_off_are_those_of_the_file(visits, days_in_file, end):
+    wanted = {key: measures([day for day in days if day <= end], end) for key, days in days_in_file.items()}
+    assert {key: measures(days, end) for (key, at), days in visits.items() if at == end} == wanted
+    assert any(days and days[-1] > end for days in days_in_file.values()) == (end < CUT_OFFS[-1])
+
+
+def test_the_same_join_has_the_summary_at_its_cut_off(visits, summary):
+    found = {key: measures(days, END) for (key, at), days in visits.items() if at == END}
+    assert found == {
+        key: (int(row["frequency"]), Decimal(row["recency"]), Decimal(row["T"])) for key, row in summary[0].items()
+    }
+
+
+def test_history_begins_a_version_on_each_day_of_a_customer(store, days_in_file):
+    found = {}
+    for row in ea.history(store, VISITS).arrow().to_pylist():
+        found.setdefault(int(row["customer"]), []).append((row["valid_from"], row["valid_to"]))
+    assert {key: sorted(spans, key=lambda span: span[0]) for key, spans in found.items()} == {
+        key: list(itertools.pairwise([*days, None])) for key, days in days_in_file.items()
+    }

@@ -46,13 +46,13 @@ def log(trace, tmp_path_factory):
         yield store.log
 
 
-def texts(found):
-    return dict(duckdb.sql(f'SELECT "$version", "text" FROM ({sql.text(found.tree())})').fetchall())
+def rows(log, *columns, every=False):
+    found = reduced(log, document, every=every)  # its files go with it
+    return duckdb.sql(f"SELECT {', '.join(columns)} FROM ({sql.text(found.tree())})").fetchall()
 
 
 def test_the_document_ends_as_it_did(log, trace):
-    (found,) = duckdb.sql(sql.text(reduced(log, document, every=False).tree())).fetchall()
-    assert found == ("default", "document", trace["endContent"])
+    assert rows(log, "*") == [("default", "document", trace["endContent"])]
 
 
 def test_every_checkpoint_is_reached(log, folder):
@@ -60,12 +60,12 @@ def test_every_checkpoint_is_reached(log, folder):
     assert len(checkpoints) == 20
     for checkpoint in checkpoints[::5]:
         before = log.where(f"version <= {checkpoint['txn']}")
-        ((_, _, text),) = duckdb.sql(sql.text(reduced(before, document, every=False).tree())).fetchall()
+        ((text,),) = rows(before, "text")
         assert digest(text) == (checkpoint["length"], checkpoint["sha256"])
 
 
 def test_every_version_of_the_document_is_kept(log, folder, trace):
-    found = texts(reduced(log, document, every=True))
+    found = dict(rows(log, '"$version"', "text", every=True))
     assert len(found) == len(trace["txns"]) == 18_639
     for checkpoint in json.loads((folder / "checkpoints.json").read_text()):
         assert digest(found[checkpoint["txn"]]) == (checkpoint["length"], checkpoint["sha256"])

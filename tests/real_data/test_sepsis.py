@@ -1,9 +1,7 @@
 """15,214 events of 1,050 hospital cases, as CSV and as Parquet, against what another tool found in them."""
 
-import json
-
 import pytest
-from process_log import as_of, cases, check, directly_follows
+from process_log import Questions, as_of, cases, directly_follows, read_oracle
 
 import esanalytics as ea
 
@@ -12,7 +10,7 @@ DATA_SET = "sepsis"
 
 @pytest.fixture(scope="module")
 def oracle(folder):
-    return json.loads((folder / "sepsis.oracle_pm4py.json").read_text(encoding="utf-8"))
+    return read_oracle(folder / "sepsis.oracle_pm4py.json")
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +47,8 @@ def from_parquet(folder, tmp_path_factory):
         yield store
 
 
-def test_counts_starts_ends_variants_and_durations_are_those_of_the_other_tool(store, oracle):
-    check(store.log, oracle)
-
-
-@pytest.mark.parametrize("block", range(4))
-def test_the_cases_started_and_open_at_an_instant(store, oracle, block):
-    expected = oracle["asof"][block]
-    assert as_of(store, expected["at"]) == expected
+class TestOfAnotherTool(Questions):
+    """The tests that both logs of cases have."""
 
 
 def test_the_parquet_file_gives_the_same_traces_as_the_csv(store, from_parquet):

@@ -1,9 +1,7 @@
 """34,724 events of 10,000 fines, whose times are days, against what another tool found in them."""
 
-import json
-
 import pytest
-from process_log import as_of, check
+from process_log import Questions, read_oracle
 
 import esanalytics as ea
 
@@ -23,7 +21,7 @@ PAYMENTS = ea.Projection(
 
 @pytest.fixture(scope="module")
 def oracle(folder):
-    return json.loads((folder / "traffic_fines.oracle_pm4py.json").read_text(encoding="utf-8"))
+    return read_oracle(folder / "traffic_fines.oracle_pm4py.json")
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +40,8 @@ def store(folder, tmp_path_factory):
         yield store
 
 
-def test_counts_starts_ends_variants_and_durations_are_those_of_the_other_tool(store, oracle):
-    check(store.log, oracle)
-
-
-@pytest.mark.parametrize("block", range(4))
-def test_the_cases_started_and_open_at_an_instant(store, oracle, block):
-    expected = oracle["asof"][block]
-    assert as_of(store, expected["at"]) == expected
+class TestOfAnotherTool(Questions):
+    """The tests that both logs of cases have."""
 
 
 def test_the_sum_of_the_payments_is_the_total_that_the_last_one_states(store):
