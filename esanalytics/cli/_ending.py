@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -29,6 +30,9 @@ _WORDS = (
     (re.compile(r"on_invalid='quarantine'"), "--on-invalid quarantine"),
     (re.compile(r"upgrade with: "), "run: "),
     (re.compile(r"log\.sql takes"), "sql takes"),
+    (re.compile(r"ask state_at, diff or bisect"), "ask state, diff or bisect"),
+    (re.compile(r"load files with store\.append"), "load files with esanalytics ingest"),
+    (re.compile(r"append events first"), "ingest events first"),
 )
 """What the library says to Python, as it is said to a shell."""
 
@@ -51,7 +55,7 @@ def say(text: str) -> None:
 def ended(run: Callable[[], object]) -> int:
     """Run, print what went wrong, and return the exit code."""
     try:
-        with _prompt_interrupts():
+        with _prompt_interrupts(), _told_warnings():
             found = run()
     except (click.ClickException, EsAnalyticsError) as error:
         return _misused(error) if isinstance(error, click.UsageError) else _failed(_text(error))
@@ -102,6 +106,14 @@ def _unheard() -> int:
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Say warnings as messages are said, without the line of code that they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        yield
 
 
 @contextmanager

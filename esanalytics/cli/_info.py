@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from esanalytics._instants import iso
 from esanalytics.cli._answer import batches
 from esanalytics.cli._options import STORE, examples
 from esanalytics.cli._output import terminal_width, write
+from esanalytics.cli._render import lines, seconds
 from esanalytics.cli._table import Table, visible
 
 __all__ = ["info"]
@@ -63,16 +64,16 @@ def _summary(store: Store) -> Iterator[bytes]:
         "events": f"{found.events:,}",
         "services": ", ".join(f"{name} {events:,}" for name, events in found.services.items()),
         "occurred": _span(found.first_time, found.last_time),
-        "recorded": f"up to {_seconds(found.recorded_at)}" if found.recorded_at else "",
+        "recorded": f"up to {seconds(found.recorded_at)}" if found.recorded_at else "",
         "files": size,
         "set aside": f"{found.quarantined:,}" if found.quarantined else "",
     }
-    yield _lines(f"{name:<11}{text}" for name, text in facts.items() if text)
+    yield lines(f"{name:<11}{text}" for name, text in facts.items() if text)
     if found.events:
         yield b"\n"
         yield from Table(frozenset(), terminal_width(), 0).chunks(batches(store.log.types()))
     if found.quarantined:
-        yield _lines(["", *_set_aside(store)])
+        yield lines(["", *_set_aside(store)])
 
 
 def _set_aside(store: Store) -> Iterator[str]:
@@ -85,11 +86,7 @@ def _set_aside(store: Store) -> Iterator[str]:
 
 
 def _span(first: dt.datetime | None, last: dt.datetime | None) -> str:
-    return f"{_seconds(first)} to {_seconds(last)}" if first and last else ""
-
-
-def _seconds(value: dt.datetime) -> str:
-    return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{seconds(first)} to {seconds(last)}" if first and last else ""
 
 
 def _bytes(size: int) -> str:
@@ -97,7 +94,3 @@ def _bytes(size: int) -> str:
     while amount >= _KILO and unit < len(_UNITS) - 1:
         amount, unit = amount / _KILO, unit + 1
     return f"{amount:,.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"
-
-
-def _lines(lines: Iterable[str]) -> bytes:
-    return "".join(line.rstrip() + "\n" for line in lines).encode(errors="replace")

@@ -8,14 +8,20 @@ from typing import Any
 
 import click
 
+from esanalytics.cli._bisect import bisect
 from esanalytics.cli._compact import compact
 from esanalytics.cli._demo import demo
+from esanalytics.cli._diff import diff
 from esanalytics.cli._ending import Unheard, ended
+from esanalytics.cli._explain import explain
+from esanalytics.cli._groups import InOrder
+from esanalytics.cli._history import history
 from esanalytics.cli._info import info
 from esanalytics.cli._ingest import ingest
 from esanalytics.cli._init import init
 from esanalytics.cli._options import examples
 from esanalytics.cli._query import sql
+from esanalytics.cli._snapshot import snapshot
 from esanalytics.cli._state import state
 
 __all__ = ["main", "program"]
@@ -23,7 +29,7 @@ __all__ = ["main", "program"]
 _NAME = "esanalytics"
 
 
-class _Program(click.Group):
+class _Program(InOrder):
     """The group of all commands, ending the same way from a shell, ``python -m`` and a test."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as click has it
@@ -37,14 +43,10 @@ class _Program(click.Group):
         except BrokenPipeError as error:
             raise Unheard from error
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  as click has it
-        """Return the commands in the order in which one comes to need them."""
-        return list(self.commands)
-
 
 program = _Program(
     _NAME,
-    commands=[init, ingest, info, sql, state, compact, demo],
+    commands=[init, ingest, info, sql, state, history, diff, explain, bisect, snapshot, compact, demo],
     help="Understand event-sourced systems: keep their logs in a store, ask for the state at any time.\n\n"
     "Answers go to stdout, messages to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted.",
     epilog=examples(
@@ -53,6 +55,7 @@ program = _Program(
         "esanalytics info shop",
         'esanalytics sql shop "select type, count(*) as n from events group by all order by n desc"',
         "esanalytics state shop merged --service orders --at 2026-03-03 --format csv -o orders.csv",
+        'esanalytics bisect shop esanalytics.demo:orders "balance < 0"',
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

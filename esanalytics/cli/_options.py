@@ -5,17 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from esanalytics import Log
 from esanalytics._instants import instant
 from esanalytics.cli._output import FORMATS, Target
 
-__all__ = ["STORE", "bounded", "bounds", "durations", "examples", "instants", "output", "pairs"]
+__all__ = ["STORE", "applied", "durations", "examples", "instants", "names", "output", "pairs"]
 
 Command = Callable[..., None]
 
@@ -48,31 +47,14 @@ def pairs(text: str) -> tuple[str, str]:
     return name, value
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Read the value of an option as names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def examples(*lines: str) -> str:
     """Write the end of a help text: commands as one may type them."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
-
-
-def bounds(command: Command) -> Command:
-    """Give a command the options that say which events of the log it sees."""
-    options = (
-        click.option(
-            "--at", type=instants, metavar="INSTANT", help="Events up to and including this time; naive times are UTC."
-        ),
-        click.option(
-            "--known-at", type=instants, metavar="INSTANT", help="Only what was recorded up to and including this time."
-        ),
-        click.option("--service", multiple=True, help="Only events of this service; may be repeated."),
-    )
-    return _applied(options, command)
-
-
-def bounded(log: Log, service: Iterable[str], known_at: dt.datetime | None, at: dt.datetime | None) -> Log:
-    """Narrow a view by what ``bounds`` took."""
-    chosen = tuple(service)
-    seen = log.where(service=chosen) if chosen else log
-    known = seen if known_at is None else seen.known_at(known_at)
-    return known if at is None else known.at(at)
 
 
 def output(command: Command) -> Command:
@@ -103,10 +85,11 @@ def output(command: Command) -> Command:
             help="At most N rows, 0 for all; by default 50 in a table, else all.",
         ),
     )
-    return _applied(options, packed)
+    return applied(options, packed)
 
 
-def _applied(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+def applied(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    """Give a command some options, in this order."""
     for option in reversed(options):
         command = option(command)
     return command

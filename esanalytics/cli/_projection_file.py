@@ -1,4 +1,4 @@
-"""The projection that the user names: one in a Python file or module."""
+"""The projection that the user names: one of any kind, in a Python file or module."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from types import ModuleType
 
 import click
 
-from esanalytics import Projection
+from esanalytics import Projection, Reducer, SqlProjection
+from esanalytics.timetravel import Definition
 
 __all__ = ["load"]
 
+_KINDS = (Projection, SqlProjection, Reducer)
 _FORMS = "give FILE.py:NAME, MODULE:NAME or merged"
 
 
-def load(spec: str) -> Projection:
+def load(spec: str) -> Definition:
     """Return the projection that ``FILE.py:NAME`` or ``MODULE:NAME`` names; its code is run.
 
     What it prints goes to stderr.
@@ -37,9 +39,9 @@ def load(spec: str) -> Projection:
     if not hasattr(module, name):
         raise click.UsageError(f"{place} has no {name!r}; {_offer(module, name)}")
     found = getattr(module, name)
-    if not isinstance(found, Projection):
+    if not isinstance(found, _KINDS):
         raise click.UsageError(
-            f"{name!r} in {place} is of type {type(found).__name__}, no Projection; {_offer(module, name)}"
+            f"{name!r} in {place} is of type {type(found).__name__}, no projection; {_offer(module, name)}"
         )
     return found
 
@@ -52,9 +54,9 @@ def _without_name(spec: str) -> str:
 
 
 def _offer(module: ModuleType, name: str, before: str = "") -> str:
-    known = [key for key, value in vars(module).items() if isinstance(value, Projection)]
+    known = [key for key, value in vars(module).items() if isinstance(value, _KINDS)]
     if not known:
-        return "it has no Projection at all"
+        return "it has no projection at all"
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"it has {', '.join(before + key for key in sorted(known))}"
 
@@ -64,14 +66,27 @@ def _file(place: str) -> ModuleType:
     if not path.is_file():
         raise click.UsageError(f"there is no file {place!r}")
     sys.path.insert(0, str(path.resolve().parent))  # as python FILE.py has it
-    spec = importlib.util.spec_from_file_location(f"__{path.stem}__", path)
+    spec = importlib.util.spec_from_file_location(_name(path), path)
     if spec is None or spec.loader is None:
         raise click.UsageError(f"{place!r} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    with _explained(place):
-        spec.loader.exec_module(module)
+    try:
+        with _explained(place):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
     return module
+
+
+def _name(path: Path) -> str:
+    """Name the module as an import would, so that other processes find it; but never like one that it would hide."""
+    hidden = f"__{path.stem}__"
+    if not path.stem.isidentifier() or path.stem in sys.modules:
+        return hidden
+    found = importlib.util.find_spec(path.stem)
+    return path.stem if found and found.origin and Path(found.origin).resolve() == path.resolve() else hidden
 
 
 def _module(place: str) -> ModuleType:

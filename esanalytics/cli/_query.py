@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from esanalytics import Store
-from esanalytics.cli._options import STORE, bounded, bounds, examples, instants, output, pairs
+from esanalytics.cli._answer import Asked
+from esanalytics.cli._bounds import Bounds, at_option, bounds
+from esanalytics.cli._options import STORE, examples, instants, output, pairs
 from esanalytics.cli._output import Target, show
 
 __all__ = ["sql"]
@@ -21,14 +23,16 @@ __all__ = ["sql"]
         'esanalytics sql shop "select type, count(*) as n from events group by all order by n desc"',
         "esanalytics sql shop 'select * from events order by position' --service orders -o orders.parquet",
         'esanalytics sql shop "select avg(data.amount::double) as mean from events" --at 2026-03-01',
+        "esanalytics sql shop 'select count(*) as n from events' --without \"type = 'CouponApplied'\"",
         "esanalytics sql shop 'select * from events where stream_id = $id' --param id=order-42 --format json",
         "echo 'select count(*) as events from events' | esanalytics sql shop -",
     )
 )
 @click.argument("store", type=STORE)
 @click.argument("query")
-@bounds
+@at_option
 @click.option("--since", type=instants, metavar="INSTANT", help="Events after this time, which is excluded.")
+@bounds
 @click.option(
     "--param",
     "params",
@@ -43,9 +47,8 @@ def sql(
     query: str,
     *,
     at: dt.datetime | None,
-    known_at: dt.datetime | None,
     since: dt.datetime | None,
-    service: Iterable[str],
+    bounds: Bounds,
     params: Iterable[tuple[str, str]],
     target: Target,
 ) -> None:
@@ -60,6 +63,7 @@ def sql(
     target.check()
     text = sys.stdin.read() if query == "-" else query
     with Store.open(store) as opened:
-        log = bounded(opened.log, service, known_at, at)
-        seen = log if since is None else log.since(since)
-        show(seen.sql(text, dict(params) or None), target)
+        log = bounds.seen(opened.log)
+        up_to = log if at is None else log.at(at)
+        seen = up_to if since is None else up_to.since(since)
+        show(Asked(seen.sql(text, dict(params) or None)), target)

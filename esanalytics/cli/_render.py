@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["csv", "encoded", "json", "parquet", "plain"]
+__all__ = ["csv", "encoded", "json", "lines", "parquet", "plain", "seconds"]
 
 Batches = Iterable[pa.RecordBatch]
 _UNSAFE = '",\r\n'
@@ -58,6 +58,16 @@ def parquet(batches: Batches, _payloads: frozenset[str]) -> Iterator[bytes]:
             writer.write_batch(batch)
             yield tray.take()
     yield tray.take()
+
+
+def lines(texts: Iterable[str]) -> bytes:
+    """Write lines of text, without blanks at their ends."""
+    return "".join(text.rstrip() + "\n" for text in texts).encode(errors="replace")
+
+
+def seconds(value: dt.datetime) -> str:
+    """Write an instant as tables show it, to the second."""
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def plain(column: pa.Array, *, payload: bool = False) -> pa.Array:

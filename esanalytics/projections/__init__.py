@@ -38,11 +38,12 @@ from esanalytics.projections._expressions import (
 )
 from esanalytics.projections._fold import fold
 from esanalytics.projections._merged import merged_projection
+from esanalytics.projections._merging import full_order, is_mergeable, order_columns, saved_order
 from esanalytics.projections._moves import from_saved, key_names, moved, moves, on_columns, saved_moves
 from esanalytics.projections._plan import Plan as SettledPlan
 from esanalytics.projections._plan import plan_of
 from esanalytics.projections._projection import Projection, column_names, columns_of, key_columns, paths
-from esanalytics.projections._reading import deleting, live, pins
+from esanalytics.projections._reading import deleting, live, mixed, pins
 from esanalytics.projections._reasons import Doing, doing
 from esanalytics.projections._reducer import Reducer, beginning, reducer
 from esanalytics.projections._running import compile_versions
@@ -79,6 +80,8 @@ __all__ = [
     "first",
     "fold",
     "from_saved",
+    "full_order",
+    "is_mergeable",
     "is_null",
     "keep",
     "key_columns",
@@ -87,10 +90,12 @@ __all__ = [
     "max_",
     "merged_projection",
     "min_",
+    "mixed",
     "moved",
     "moves",
     "occurred_at",
     "on_columns",
+    "order_columns",
     "paths",
     "pins",
     "plan_of",
@@ -99,6 +104,7 @@ __all__ = [
     "reducer",
     "remove",
     "saved_moves",
+    "saved_order",
     "scalar",
     "schema_version",
     "service",

@@ -15,7 +15,7 @@ from esanalytics.projections._plan import Case, Column, Step
 from esanalytics.projections._scalars import scalar
 from esanalytics.projections._typed import Typed
 
-__all__ = ["NUMBER", "Frame", "column_value", "effective", "joined_value"]
+__all__ = ["NUMBER", "Frame", "column_value", "effective", "given", "joined_value"]
 
 NUMBER = "$number"
 """The column by which a running list tells what came first: the number of an event among those of its key."""
@@ -76,6 +76,11 @@ def effective(column: Column, frame: Frame) -> Tree | None:
     parts += [_all(frame.only(cases), test) for cases, test in _guarded(setters, frame)]
     found = [part for part in parts if part is not None]
     return sql.any_of(found) if len(found) == len(parts) else None
+
+
+def given(column: Column, frame: Frame) -> Tree | None:
+    """Write the condition that an event gives the column a value that is not NULL."""
+    return _all(frame.only(frozenset(step.case for step in column.steps)), _is_set(_value(list(column.steps), frame)))
 
 
 def joined_value(column: Column, kind: str, frame: Frame) -> Tree:

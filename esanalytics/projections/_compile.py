@@ -8,6 +8,8 @@ orders of those events, one row per key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlglot import exp
@@ -15,6 +17,7 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics.projections._assignments import SETTERS
 from esanalytics.projections._columns import Frame, column_value, effective, joined_value
+from esanalytics.projections._merging import orders_of
 from esanalytics.projections._plan import Plan, plan_of
 from esanalytics.projections._projection import Projection
 from esanalytics.projections._reading import Reading, deleting, live, mixed, pins
@@ -52,20 +55,34 @@ def compile_fold(
     return compile_plan(plan, source, order, pins(plan, key))
 
 
-def compile_plan(plan: Plan, source: exp.Expr, order: exp.Expr, pinned: tuple[exp.Expr, ...] = ()) -> exp.Select:
-    """Compile a plan, as `compile_fold`; ``pinned`` are conditions on the events."""
+def compile_plan(
+    plan: Plan,
+    source: exp.Expr,
+    order: exp.Expr,
+    pinned: tuple[exp.Expr, ...] = (),
+    *,
+    orders: Mapping[str, exp.Expr] = MappingProxyType({}),
+    with_orders: bool = False,
+) -> exp.Select:
+    """Compile a plan, as `compile_fold`.
+
+    Args:
+        plan: what to fold.
+        source: as in `compile_fold`.
+        order: likewise.
+        pinned: conditions on the events.
+        orders: for columns whose value comes from one event, the order if it is another than that of the others.
+        with_orders: also give the orders of such columns, as `order_columns` names them.
+    """
     query = Reading(plan, sql.named_source(source, "events"), order, pinned)
     joined = _with_anchors(query)
     frame = Frame(plan.cases, live(plan), order)
-    selected = [sql.alias(value, name) for name, value in _selected(query, frame).items()]
+    values = _selected(query, frame, orders) | (orders_of(plan, frame, orders) if with_orders else {})
+    selected = [sql.alias(value, name) for name, value in values.items()]
     select = joined(exp.select(*selected, copy=False).from_(query.source.copy(), copy=False))
     found = sql.all_of([*query.filters(live(plan)), *_after_delete(query)])
     select = select.where(found, copy=False) if found else select
     return select.group_by(*(exp.Literal.number(n + 1) for n in range(len(plan.keys))), copy=False)
-
-
-def _aliased(source: exp.Expr) -> exp.Expr:
-    return sql.named_source(source, "events")
 
 
 def _with_anchors(query: Reading) -> Callable[[exp.Select], exp.Select]:
@@ -143,7 +160,7 @@ def _after(order: exp.Expr, anchor: exp.Expr) -> exp.Expr:
     return exp.Paren(this=exp.Or(this=never, expression=exp.GT(this=order.copy(), expression=anchor.copy())))
 
 
-def _selected(query: Reading, frame: Frame) -> dict[str, exp.Expr]:
+def _selected(query: Reading, frame: Frame, orders: Mapping[str, exp.Expr]) -> dict[str, exp.Expr]:
     anchors = {column.name: sql.column(name, table=_ANCHORS) for name, column in mixed(query.plan).items()}
     found = {name: scalar(value) for name, value in query.plan.keys.items()}
     for n, column in enumerate(query.plan.columns):
@@ -152,5 +169,6 @@ def _selected(query: Reading, frame: Frame) -> dict[str, exp.Expr]:
         kinds = {step.kind for step in column.steps}
         removed = sql.column("$order", table=f"$removed{n}") if kinds >= {"append", "remove"} else None
         kept = None if removed is None else _after(query.order, removed)
-        found[column.name] = column_value(column, frame, after, kept)
+        own = replace(frame, order=orders[column.name]) if column.name in orders else frame
+        found[column.name] = column_value(column, own, after, kept)
     return found

@@ -6,7 +6,7 @@ value it had. So a fold that begins from a saved state is a fold like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -18,12 +18,14 @@ from esanalytics.projections._reading import Reading, deleting, live
 from esanalytics.projections._scalars import scalar
 from esanalytics.projections._typed import Typed
 
-__all__ = ["PLACE", "from_saved", "key_names", "moved", "moves", "on_columns", "saved_moves"]
+__all__ = ["PLACE", "SAVED", "from_saved", "key_names", "moved", "moves", "on_columns", "saved_moves"]
 
 PLACE = ("effective_at", "version", "position", "event_id", "service", "type")
 """The columns of a move that say which event it is and where it stands."""
 
-_SAVED = "$esanalytics.saved"
+SAVED = "$esanalytics.saved"
+"""The type of the move that a saved state is."""
+
 _PLACE_OF_SAVED = {
     "version": "BIGINT",
     "position": "BIGINT",
@@ -93,7 +95,7 @@ def from_saved(plan: Plan) -> Plan:
     """Add to a moved plan the case of a saved state, which gives every column the value it had."""
     *named, rest = plan.cases
     number, last = len(named), len(named) + 1
-    cases = (*named, Case(None, _SAVED, {}), rest)
+    cases = (*named, Case(None, SAVED, {}), rest)
 
     def column(place: int, old: Column) -> Column:
         steps = [replace(step, case=last if step.case == number else step.case) for step in old.steps]
@@ -103,19 +105,20 @@ def from_saved(plan: Plan) -> Plan:
     return replace(plan, cases=cases, columns=tuple(column(n, old) for n, old in enumerate(plan.columns)))
 
 
-def saved_moves(plan: Plan, source: exp.Expr, at: exp.Expr) -> exp.Select:
+def saved_moves(plan: Plan, source: exp.Expr, at: exp.Expr, orders: Iterable[str] = ()) -> exp.Select:
     """Compile the query that makes moves of a saved state.
 
     Args:
         plan: the plan that the state was saved for.
         source: a table or subquery with the plan's keys and columns under their own names.
         at: an instant before all events that follow.
+        orders: columns of the source that are to come along as they are.
     """
     place: dict[str, exp.Expr] = {name: sql.cast(exp.null(), type_) for name, type_ in _PLACE_OF_SAVED.items()}
-    place |= {"effective_at": at, "position": sql.cast(sql.literal(0), "BIGINT"), "type": exp.Literal.string(_SAVED)}
+    place |= {"effective_at": at, "position": sql.cast(sql.literal(0), "BIGINT"), "type": exp.Literal.string(SAVED)}
     keys = {name: sql.column(key) for name, key in zip(key_names(plan), plan.keys, strict=True)}
     values = {f"$saved{n}": sql.column(column.name) for n, column in enumerate(plan.columns)}
-    found = {**{name: place[name] for name in PLACE}, **keys, **values}
+    found = {**{name: place[name] for name in PLACE}, **keys, **values, **{name: sql.column(name) for name in orders}}
     return exp.select(*(sql.alias(value, name) for name, value in found.items()), copy=False).from_(source, copy=False)
 
 

@@ -18,6 +18,7 @@ from esanalytics.projections import (
     SettledPlan,
     compile_plan,
     compile_versions,
+    full_order,
     key_columns,
     moved,
     moves,
@@ -58,14 +59,21 @@ class Compiled:
     moved: SettledPlan
     key: Any = None
 
-    def state(self, views: Views, among: exp.Query | None = None) -> Table:
-        """Compose the state: from the nearest saved one where there is one."""
+    def state(self, views: Views, among: exp.Query | None = None, *, with_orders: bool = False) -> Table:
+        """Compose the state: from the nearest saved one where there is one.
+
+        Args:
+            views: takes the relations it reads.
+            among: only the keys that this query gives; None: all.
+            with_orders: also what must be saved for late events to join, in columns of their own.
+        """
         resuming = self._resuming(None, among)
         if resuming is not None:
-            return self._table(resuming.state(views))
+            return self._table(resuming.state(views, with_orders=with_orders))
         relation, found = views.add(self.narrowed())
         order = by_position() if self.in_place(found) else by_time()
-        return self._table(compile_plan(self.plan, relation, order, self.pinned(among)))
+        chosen = full_order() if with_orders else order
+        return self._table(compile_plan(self.plan, relation, chosen, self.pinned(among), with_orders=with_orders))
 
     def versions(
         self,

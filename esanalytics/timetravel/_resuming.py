@@ -2,12 +2,14 @@
 
 A state saved at (``at`` T, position P) holds the events with ``effective_at <= T`` and ``position <= P``. Of the
 others, those after T follow what is saved. Those that came after P and happened up to T fall inside it, as do events
-whose time was moved by one that came after P: the keys which they touch are folded again, from the start.
+whose time was moved by one that came after P: the keys which they touch are folded again, from the start. Only where
+every column takes an event at whatever place in the order (`is_mergeable`), late events join what is saved, beside
+which the orders of the events that set it are saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -18,12 +20,18 @@ from esanalytics.projections import (
     SettledPlan,
     compile_plan,
     compile_versions,
+    deleting,
     from_saved,
+    full_order,
+    is_mergeable,
     key_names,
+    mixed,
     moves,
     on_columns,
+    order_columns,
     pins,
     saved_moves,
+    saved_order,
     scalar,
 )
 from esanalytics.store import Log, Relation, arrived_after, may_arrive_inside, skewed_after, unbounded
@@ -65,32 +73,49 @@ class Resuming:
     among: exp.Query | None
     in_place: Callable[[Relation], bool]
 
-    def state(self, views: Views) -> exp.Query:
+    def state(self, views: Views, *, with_orders: bool = False) -> exp.Query:
         """Compose the state: rows that nothing happened to as they are, the others folded on."""
-        steps, in_place = self._steps(views)
+        is_joined = is_mergeable(self.plan) and skewed_after(self.log, self.saved.position) is None
+        steps, in_place = self._joining(views, with_orders) if is_joined else self._following(views)
         order = by_position() if in_place else by_time()
-        folded = compile_plan(from_saved(self.moved), exp.Table(this=_quoted(_MOVES)), order)
-        still = self._rows(exp.Not(this=self._is_among(_CHANGED)))
-        names = [sql.column(name) for name in _names(self.plan)]
-        return _after(
-            steps,
-            exp.union(
-                still,
-                exp.select(*names, copy=False).from_(folded.subquery("folded", copy=False), copy=False),
-                distinct=False,
-                copy=False,
-            ),
+        plan = from_saved(self.moved)
+        orders = saved_order(plan) if is_joined and (with_orders or not in_place) else {}
+        source = steps.pop(_MOVES) if _reads_once(plan) else _read(_MOVES)
+        folded = compile_plan(
+            plan,
+            source.subquery(copy=False),
+            full_order() if orders else order,
+            orders=orders,
+            with_orders=with_orders,
         )
+        names = [*_names(self.plan), *(order_columns(self.plan).values() if with_orders else ())]
+        still = self._rows(exp.Not(this=self._is_among(_CHANGED)), names=names)
+        columns = [sql.column(name) for name in names]
+        rows = exp.select(*columns, copy=False).from_(folded.subquery("folded", copy=False), copy=False)
+        return _after(steps, exp.union(still, rows, distinct=False, copy=False))
 
     def versions(self, views: Views, *, standing: bool) -> exp.Query:
         """Compose the versions since what is saved; with ``standing`` also those that stood then."""
-        steps, in_place = self._steps(views, standing=standing)
+        steps, in_place = self._following(views, standing=standing)
         order = by_position() if in_place else by_time()
         plan = from_saved(self.moved)
         return _after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
 
-    def _steps(self, views: Views, *, standing: bool = False) -> tuple[dict[str, exp.Query], bool]:
-        """Compose the moves, step by step, and tell whether ``position`` is their order."""
+    def _joining(self, views: Views, with_orders: bool) -> tuple[dict[str, exp.Query], bool]:  # noqa: FBT001
+        """Compose the moves where late events join what is saved; tell whether ``position`` is their order."""
+        views.files.append(self.saved.path)
+        tail, found = views.add(self.log.since(self.saved.at))
+        new: exp.Query = moves(self.plan, tail, self.pinned)
+        in_place = self.in_place(found)
+        late = self._late(views)
+        if late is not None:
+            new, in_place = exp.union(new, late, distinct=False, copy=False), False
+        steps = {_TAIL: new, _CHANGED: self._keys(_read(_TAIL))}
+        orders = [*order_columns(self.plan).values()] if with_orders or not in_place else []
+        return {**steps, _MOVES: self._joined(self._is_among(_CHANGED), orders=orders)}, in_place
+
+    def _following(self, views: Views, *, standing: bool = False) -> tuple[dict[str, exp.Query], bool]:
+        """Compose the moves where all events follow what is saved, or their keys are folded from the start."""
         views.files.append(self.saved.path)
         touched = self._touched(views)
         tail, found = views.add(self.log.since(self.saved.at))
@@ -122,11 +147,10 @@ class Resuming:
 
     def _inside(self, views: Views) -> Iterator[exp.Query]:
         """Compose the moves that fall inside what is saved, and those of streams whose times have moved."""
-        position, at = self.saved.position, self.saved.at
-        if may_arrive_inside(self.log, position, at):
-            late, _ = views.add(arrived_after(unbounded(self.log).at(at), position))
-            yield moves(self.plan, late, self.pinned)
-        skewed = skewed_after(self.log, position)
+        late = self._late(views)
+        if late is not None:
+            yield late
+        skewed = skewed_after(self.log, self.saved.position)
         if skewed is not None:
             everything, _ = views.add(unbounded(self.log))
             stream = exp.Tuple(expressions=[sql.column("service"), sql.column("stream_id")])
@@ -134,19 +158,27 @@ class Resuming:
             moved_ones = exp.In(this=stream, query=streams.subquery(copy=False))
             yield moves(self.plan, everything, (*self.pinned, moved_ones))
 
-    def _joined(self, *conditions: exp.Expr) -> exp.Query:
+    def _late(self, views: Views) -> exp.Select | None:
+        """Compose the moves that came after what is saved and happened before; None where there are none for sure."""
+        position, at = self.saved.position, self.saved.at
+        if not may_arrive_inside(self.log, position, at):
+            return None
+        late, _ = views.add(arrived_after(unbounded(self.log).at(at), position))
+        return moves(self.plan, late, self.pinned)
+
+    def _joined(self, *conditions: exp.Expr, orders: Sequence[str] = ()) -> exp.Query:
         """Put what is saved before the events that follow."""
-        rows = self._rows(*conditions).subquery("saved", copy=False)
-        before = saved_moves(self.plan, rows, sql.literal(self.saved.at))
+        rows = self._rows(*conditions, names=[*_names(self.plan), *orders]).subquery("saved", copy=False)
+        before = saved_moves(self.plan, rows, sql.literal(self.saved.at), orders)
         return sql.union_by_name(_read(_TAIL), before)
 
-    def _rows(self, *conditions: exp.Expr) -> exp.Select:
+    def _rows(self, *conditions: exp.Expr, names: Sequence[str]) -> exp.Select:
         """Read saved rows of the wanted keys."""
-        names = [sql.column(name) for name in _names(self.plan)]
         keys = [sql.column(name) for name in self.plan.keys]
         wanted = [*pins(on_columns(self.plan), self.key), *conditions]
         wanted += [] if self.among is None else [key_test(keys, self.among)]
-        select = exp.select(*names, copy=False).from_(sql.parquet([self.saved.path]), copy=False)
+        columns = [sql.column(name) for name in names]
+        select = exp.select(*columns, copy=False).from_(sql.parquet([self.saved.path]), copy=False)
         return select.where(*wanted, copy=False) if wanted else select
 
     def _is_among(self, step: str) -> exp.Expr:
@@ -157,6 +189,11 @@ class Resuming:
         return (
             exp.select(*keys, copy=False).distinct(copy=False).from_(source.subquery("moves", copy=False), copy=False)
         )
+
+
+def _reads_once(plan: SettledPlan) -> bool:
+    """Tell whether the fold of a plan reads its moves once only: then they need not be kept."""
+    return not deleting(plan) and not mixed(plan) and all(column.family != "list" for column in plan.columns)
 
 
 def _names(plan: SettledPlan) -> list[str]:

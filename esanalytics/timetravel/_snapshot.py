@@ -151,7 +151,7 @@ def _ends(log: Log, at: dt.datetime | None) -> tuple[dt.datetime | None, dt.date
 def _write(settled: Compiled, path: str) -> int:
     """Write the rows, sorted by key, so that those of one key lie together."""
     views = Views()
-    table = settled.state(views)
+    table = settled.state(views, with_orders=True)
     ordered = exp.select(exp.Star(), copy=False).from_(table.tree.subquery("state", copy=False), copy=False)
     ordered = ordered.order_by(*(sql.column(name) for name in table.keys), copy=False)
     return result(settled.log, lambda: views.plan(ordered)).write_parquet(path)

@@ -105,7 +105,7 @@ def _running(tasks: Sequence[_Task]) -> Iterator[list[tuple[Connection, BaseProc
 def _answer(definition: Reducer, connection: Connection, process: BaseProcess) -> Outcome | int:
     try:
         answer = connection.recv()
-    except EOFError as error:
+    except (EOFError, OSError) as error:
         process.join()
         raise EngineError(_NO_ANSWER.format(definition.name, process.exitcode)) from error
     if isinstance(answer, _Failure):

@@ -59,7 +59,8 @@ FROM {source} GROUP BY stream_id
 
 HISTORY = """
 SELECT stream_id, status, sum(amount) OVER past AS total, count(*) OVER past AS events,
-    min(quantity) OVER past AS least, occurred_at AS valid_from, lead(occurred_at) OVER past AS valid_to, event_id, type, position
+    min(quantity) OVER past AS least, occurred_at AS valid_from, lead(occurred_at) OVER past AS valid_to,
+    event_id, type, position
 FROM {source} WINDOW past AS (PARTITION BY stream_id ORDER BY position ROWS UNBOUNDED PRECEDING)
 QUALIFY valid_to IS DISTINCT FROM valid_from
 """

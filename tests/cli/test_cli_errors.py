@@ -3,11 +3,11 @@ import pytest
 PROJECTIONS = [
     ("orders.py:nope", "orders.py has no 'nope'; it has orders, several"),
     ("orders.py:ordres", "did you mean 'orders'?"),
-    ("orders.py:number", "'number' in orders.py is of type int, no Projection"),
+    ("orders.py:number", "'number' in orders.py is of type int, no projection"),
     ("orders.py", "it has orders.py:orders, orders.py:several"),
     ("missing.py:x", "there is no file 'missing.py'"),
     ("no_such_module:x", "there is no module 'no_such_module'"),
-    ("json:dumps", "'dumps' in json is of type function, no Projection; it has no Projection at all"),
+    ("json:dumps", "'dumps' in json is of type function, no projection; it has no projection at all"),
     ("merge", "'merge' is no projection; give FILE.py:NAME, MODULE:NAME or merged"),
     ("fails.py:x", "fails.py:4: NameError: name 'undefined' is not defined\n    return undefined"),
     ("fails:x", "fails.py:4: NameError: name 'undefined' is not defined\n    return undefined"),

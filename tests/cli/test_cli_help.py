@@ -3,10 +3,13 @@ import shlex
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
+import esanalytics as ea
 from esanalytics.cli._main import program
+from esanalytics.demo import orders
 
 
 def help_of(*command: str) -> str:
@@ -17,7 +20,16 @@ def examples_of(text: str) -> list[str]:
     return [line.strip() for line in text.partition("Examples:\n")[2].splitlines() if line.strip()]
 
 
-COMMANDS = [(), *((name,) for name in program.commands)]
+def commands_of(group: click.Group, *path: str) -> dict[tuple[str, ...], click.Command]:
+    found = {}
+    for name, command in group.commands.items():
+        found[(*path, name)] = command
+        found |= commands_of(command, *path, name) if isinstance(command, click.Group) else {}
+    return found
+
+
+BY_PATH = commands_of(program)
+COMMANDS = [(), *BY_PATH]
 EXAMPLES = [line for command in COMMANDS for line in examples_of(help_of(*command))]
 
 
@@ -29,9 +41,9 @@ def test_every_help_has_a_summary_of_one_line_and_examples(command):
     assert examples_of(text)
 
 
-@pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)
-def test_every_option_says_what_it_does(command):
-    for option in program.commands[command[0]].params:
+@pytest.mark.parametrize("path", BY_PATH, ids=" ".join)
+def test_every_option_says_what_it_does(path):
+    for option in BY_PATH[path].params:
         if option.param_type_name == "option":
             assert option.help, option.name
 
@@ -40,6 +52,9 @@ def test_every_option_says_what_it_does(command):
 def test_an_example_runs_as_printed(line, here, run, environment):
     if line.startswith("esanalytics init"):
         (here / "shop").rename(here / "other")
+    if line.startswith("esanalytics snapshot drop"):
+        with ea.Store.open(here / "shop") as store:
+            ea.snapshot(store, orders, "2026-03-01")
     if "|" in line:
         done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")

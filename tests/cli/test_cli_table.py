@@ -94,3 +94,17 @@ def test_a_name_with_a_combining_or_wide_letter_keeps_the_columns_aligned(run, s
     query = "select * from (values (1, 'é', 7), (2, '東京', 8), (3, 'ab', 9)) t(i, a, b) order by i"
     lines = run("sql", shop, query).stdout.splitlines()
     assert {places(line) for line in lines} == {places(lines[1])}
+
+
+def test_spare_columns_go_before_any_text_is_cut_short_and_no_more_of_them_than_must():
+    names, rows = ["key", "note", "id", "more"], [["a", "n" * 30, "i" * 16, "m" * 8]]
+    assert laid_out(names, rows, spare=(2, 3), width=80).columns == (0, 1, 2, 3)
+    assert laid_out(names, rows, spare=(2, 3), width=50).columns == (0, 1, 3)
+    assert laid_out(names, rows, spare=(2, 3), width=40).columns == (0, 1, 3)
+    assert laid_out(names, rows, spare=(2, 3), width=34).columns == (0, 1)
+    assert laid_out(names, rows, spare=(0, 1, 2, 3), width=5).columns == (3,)
+
+
+def test_instants_in_payloads_are_shown_to_the_second(run, shop):
+    done = run("diff", shop, "esanalytics.demo:orders", "2026-02-16", "2026-02-17", "--key", "order-158")
+    assert "shipped_at          2026-02-16 03:47:55Z" in done.stdout

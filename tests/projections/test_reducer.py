@@ -18,7 +18,7 @@ def counted(state, event):
 
 class Holder:
     @reducer("held", initial=0)
-    def held(state, event):  # noqa: N805  a function, wherever it stands
+    def held(state, _event):  # noqa: N805  a function, wherever it stands
         return state
 
 
@@ -40,7 +40,7 @@ def test_a_reducer_pickles_by_its_name(made):
 
 def test_a_reducer_that_nobody_finds_by_its_name_does_not_pickle():
     @reducer("hidden", initial=0)
-    def hidden(state, event):
+    def hidden(state, _event):
         return state
 
     for unfindable in (hidden, dataclasses.replace(counted, name="other")):
@@ -51,20 +51,20 @@ def test_a_reducer_that_nobody_finds_by_its_name_does_not_pickle():
 @pytest.mark.parametrize("initial", [{"tags": [], "n": {"a": 1}}, [1, [2]], {"n": 1}])
 def test_each_stream_begins_with_a_state_of_its_own(initial):
     before = copy.deepcopy(initial)
-    made = beginning(Reducer("r", lambda state, event: state, initial))
+    made = beginning(Reducer("r", lambda state, _event: state, initial))
     first = made()
     first.clear()
     assert made() == before == initial
 
 
 def test_a_nested_initial_state_is_copied_to_its_depth():
-    made = beginning(Reducer("r", lambda state, event: state, {"tags": []}))
+    made = beginning(Reducer("r", lambda state, _event: state, {"tags": []}))
     made()["tags"].append("x")
     assert made() == {"tags": []}
 
 
 def test_the_initial_state_may_be_made_by_a_function():
-    assert beginning(Reducer("r", lambda state, event: state, list))() == []
+    assert beginning(Reducer("r", lambda state, _event: state, list))() == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_initial_state_may_be_made_by_a_function():
 )
 def test_what_has_no_meaning_is_refused(given, error, text):
     with pytest.raises(error, match=text):
-        Reducer(**{"name": "r", "function": lambda state, event: state, "initial": 0} | given)
+        Reducer(**{"name": "r", "function": lambda state, _event: state, "initial": 0} | given)
 
 
 def test_initial_has_to_be_given_by_name():

@@ -10,7 +10,6 @@ import itertools
 import json
 import pickle
 import re
-import sys
 import tempfile
 import tracemalloc
 import uuid
@@ -20,6 +19,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import reducers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,8 +31,7 @@ from esanalytics.timetravel import _rows
 from esanalytics.timetravel._reducing import reduced
 
 DAY = dt.datetime(2026, 1, 31, 23, 58, tzinfo=dt.UTC)
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-INITIAL = {"status": None, "total": 0, "money": Decimal(0), "tags": [], "seen_at": None, "events": 0, "last": None}
+LAWS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 projection = ea.Projection(
     "same",
@@ -50,24 +49,7 @@ projection = ea.Projection(
 )
 
 
-@reducer("same", initial=INITIAL, processes=2)
-def in_two(state, event):
-    """The projection as a function, changing its state in place."""
-    data = event.data
-    if event.type == "Delete":
-        return delete
-    if event.type == "Set":
-        state |= {"status": data.get("status"), "total": data.get("n"), "seen_at": event.occurred_at}
-    if event.type == "Add":
-        state["total"] = (state["total"] or 0) + data["n"] if data.get("n") is not None else state["total"]
-        state["money"] += data.get("price") or 0
-        state["tags"] += [data["status"]] if data.get("status") is not None else []
-    state["events"] += 1
-    state["last"] = event["position"]
-    return state
-
-
-same = dataclasses.replace(in_two, processes=1)
+same = dataclasses.replace(reducers.in_two, processes=1)
 
 
 @dataclasses.dataclass
@@ -173,7 +155,7 @@ def states(store, *values):
 @LAWS
 @given(histories(), st.integers(-1, 6), st.sampled_from([1, 2, 50_000]))
 def test_a_reducer_gives_the_rows_of_the_same_projection(batches, minute, size):
-    with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store, small(size):
+    with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store, Small(size):
         for batch in batches:
             store.append(batch)
         for log in (store.log, store.log.at(DAY + dt.timedelta(minutes=minute))):
@@ -184,7 +166,7 @@ def test_a_reducer_gives_the_rows_of_the_same_projection(batches, minute, size):
 @LAWS
 @given(histories(), st.sampled_from([1, 2, 50_000]))
 def test_there_is_a_row_for_every_event_and_the_last_that_live_are_the_state(batches, size):
-    with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store, small(size):
+    with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store, Small(size):
         for batch in batches:
             store.append(batch)
         found = reduced(store.log, same, every=True)
@@ -200,7 +182,7 @@ def test_there_is_a_row_for_every_event_and_the_last_that_live_are_the_state(bat
             assert list(map(alike, one)) == list(map(alike, own))
 
 
-class small:
+class Small:
     """Make files end after a few rows."""
 
     def __init__(self, rows):
@@ -245,7 +227,7 @@ def columns(draw):
 def test_types_and_values_do_not_depend_on_where_files_end(values, size):
     with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store:
         whole = states(store, *values)
-        with small(size):
+        with Small(size):
             cut = reduced(store.log, _giving(values), every=False)
         assert types(cut) == types(whole)
         assert rows(cut) == rows(whole)
@@ -253,7 +235,16 @@ def test_types_and_values_do_not_depend_on_where_files_end(values, size):
 
 
 def _giving(values):
-    return Reducer("given", lambda state, event: values[int(event.stream_id[2:])], 0)
+    return Reducer("given", lambda _, event: values[int(event.stream_id[2:])], 0)
+
+
+def test_the_widest_number_decides_wherever_it_stands(store):
+    for number, values in enumerate([(Decimal("1.50"), Decimal("12345678901234567.25")), (Decimal("1.5"), 2**70)]):
+        store.append([event(f"s-{n}", "T", number) for n in range(2)])
+        with Small(1):
+            found = reduced(store.log, _giving([{"n": value} for value in values]), every=False)
+        assert types(found)["n"].startswith("DECIMAL(38,")
+        assert [row["n"] for row in rows(found)] == list(values)
 
 
 @LAWS
@@ -301,7 +292,7 @@ DATA = st.lists(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3), min_s
 ).flatmap(lambda name: TYPED.map(lambda value: [{name: value, "list": [value, value], "in": {"side": value}}] * 2))
 
 
-@settings(LAWS, max_examples=60)
+@settings(LAWS, max_examples=25)
 @given(st.lists(DATA, min_size=1, max_size=3))
 def test_arbitrary_payloads_are_what_a_result_gives(batches):
     with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store:
@@ -373,20 +364,14 @@ def test_delete_ends_an_entity_and_a_later_event_begins_it_anew(store):
 def test_none_is_no_state(store):
     store.append([event("a")])
     with pytest.raises(ReducerError, match=r"returned None instead of the state .*; return the state") as caught:
-        reduced(store.log, Reducer("r", lambda state, event: None, {}), every=False)
+        reduced(store.log, Reducer("r", lambda _state, _event: None, {}), every=False)
     assert caught.value.args[:4] == ("r", "default", "a", 1)
-
-
-def failing(state, event):
-    if event.data.get("bad"):
-        raise KeyError(event.data["bad"])
-    return {"n": state["n"] + 1, "l": [event.data]}
 
 
 def test_an_error_names_the_event_and_keeps_its_cause(store):
     store.append([event("a"), event("b", "Paid", 1, bad="x")])
     with pytest.raises(ReducerError, match=r"'r' raised KeyError: 'x' at event .*Paid, position 2.*'b'") as caught:
-        reduced(store.log, Reducer("r", failing, {"n": 0}), every=False)
+        reduced(store.log, Reducer("r", reducers.failing, {"n": 0}), every=False)
     assert isinstance(caught.value.__cause__, KeyError)
     assert caught.value.args[6] == DAY + dt.timedelta(minutes=1)
     assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
@@ -396,8 +381,8 @@ def test_an_error_names_the_event_and_keeps_its_cause(store):
 @pytest.mark.parametrize("size", [1, 3, 50_000])
 def test_streams_that_fail_are_set_aside_whole(store, every, size):
     store.append([event(s, n=n, minute=n, bad=s in "bd" and n == 3) for s in "abcde" for n in range(5)])
-    definition = Reducer("r", failing, {"n": 0}, "set_aside")
-    with small(size), pytest.warns(UserWarning, match=r"set 2 streams aside; the first: .* 'b' ") as caught:
+    definition = Reducer("r", reducers.failing, {"n": 0}, "set_aside")
+    with Small(size), pytest.warns(UserWarning, match=r"set 2 streams aside; the first: .* 'b' ") as caught:
         found = reduced(store.log, definition, every=every)
     assert caught[0].filename == __file__
     assert [row["stream_id"] for row in rows(found)] == [s for s in "ace" for _ in range(5 if every else 1)]
@@ -405,7 +390,7 @@ def test_streams_that_fail_are_set_aside_whole(store, every, size):
 
 def test_a_state_that_no_table_can_hold_sets_its_stream_aside_too(store):
     store.append([event("a"), event("b")])
-    definition = Reducer("r", lambda state, event: {1} if event.stream_id == "a" else 1, 0, "set_aside")
+    definition = Reducer("r", lambda _, event: {1} if event.stream_id == "a" else 1, 0, "set_aside")
     with pytest.warns(UserWarning, match="set 1 stream aside; .* gave column 'state' a value of type set"):
         assert [row["stream_id"] for row in rows(reduced(store.log, definition, every=False))] == ["b"]
 
@@ -418,6 +403,9 @@ def test_nothing_left_is_an_empty_answer(store):
     ]
     store.append([event("a", "Delete")])
     assert rows(reduced(store.log, same, every=False)) == []
+
+
+MANY = {str(n): n for n in range(65)}
 
 
 class Colour(enum.Enum):
@@ -454,9 +442,9 @@ class Colour(enum.Enum):
                 [{"a": None, "at": None, "b": None, "é \"'": "é \"'\n"}],
             ],
         ),
-        ([{"k": {str(n): n for n in range(65)}}], "JSON", [json.dumps({str(n): n for n in range(65)}, separators=(",", ":"))]),
-        ([{"k": {"a": 1, "A": 2}}, {"k": {}}], "JSON", ['{"a":1,"A":2}', "{}"]),
-        ([{"k": {"": 1}}], "JSON", ['{"":1}']),
+        ([{"k": MANY}], "VARCHAR", [json.dumps(MANY, separators=(",", ":"))]),
+        ([{"k": {"a": 1, "A": 2}}, {"k": {}}], "VARCHAR", ['{"a":1,"A":2}', "{}"]),
+        ([{"k": {"": 1}}], "VARCHAR", ['{"":1}']),
     ],
 )  # fmt: skip
 def test_a_column_has_one_type(store, values, type_, expected):
@@ -475,7 +463,7 @@ def test_a_dataclass_gives_its_fields_and_a_tuple_a_list(store):
 @pytest.mark.parametrize("value", [7, "text", [1, 2], Decimal("1.50")])
 def test_a_state_without_parts_is_one_column(store, value):
     store.append([event("a")])
-    found = reduced(store.log, Reducer("r", lambda state, event: value, None), every=False)
+    found = reduced(store.log, Reducer("r", lambda _state, _event: value, None), every=False)
     assert found.columns == ("state",)
     assert [row["state"] for row in rows(found)] == [value]
 
@@ -499,7 +487,7 @@ def test_columns_stand_in_the_order_of_their_first_appearance(store):
         ({"service": 1}, "gave a column 'service', and every row has one already"),
         ({"Stream_ID": 1}, "gave a column 'Stream_ID', and"),
         ({"$live": 1}, r"gave a column '\$live', and"),
-        ({"a": 1, "A": 2}, "gave columns 'a' and 'A', which differ only in case; rename one of them"),
+        ({"a": 1, "A": 2}, "gave columns 'a' and 'A', which differ only in case .*; rename one of them"),
         ({1: 2}, "gave a state with the key 1"),
         ({"": 2}, "gave a state with the key ''"),
         ({"a\0b": 2}, "no text that a table can have"),
@@ -530,7 +518,7 @@ def test_files_live_as_long_as_the_answer(store):
 def test_a_long_stream_takes_bounded_memory(store):
     store.append(duckdb.sql("SELECT 's' AS stream_id, 'T' AS type, i AS version, "
                             "TIMESTAMPTZ '2026-01-01' + to_seconds(i) AS occurred_at, {'n': i} AS data "
-                            "FROM range(1, 200_001) t(i)"))  # fmt: skip
+                            "FROM range(1, 100_001) t(i)"))  # fmt: skip
     store_log = store.log
 
     @reducer("sums", initial={"sum": 0})
@@ -545,7 +533,7 @@ def test_a_long_stream_takes_bounded_memory(store):
     finally:
         tracemalloc.stop()
     last = duckdb.sql(f'SELECT count(*), max("sum") FROM ({sql.text(found.tree())})').fetchall()
-    assert last == [(200_000, 200_000 * 200_001 // 2)]
+    assert last == [(100_000, 100_000 * 100_001 // 2)]
     assert peak < 30 * 2**20
 
 
@@ -560,37 +548,25 @@ def test_a_reducer_in_two_processes_gives_the_same(store):
     )
     store.append([event("s-1", "Set", 3, n=1)])
     for every in (True, False):
-        one, two = reduced(store.log, same, every=every), reduced(store.log, in_two, every=every)
+        one, two = reduced(store.log, same, every=every), reduced(store.log, reducers.in_two, every=every)
         assert rows(one) == rows(two)
         assert (one.columns, types(one)) == (two.columns, types(two))
         assert len(two.files) == 2
 
 
-@reducer("breaking", initial={"n": 0}, processes=2)
-def breaking(state, event):
-    if event.data.get("exit"):
-        sys.exit(3)
-    return failing(state, event)
-
-
-@reducer("breaking", initial={"n": 0}, processes=2, on_error="set_aside")
-def setting_aside(state, event):
-    return failing(state, event)
-
-
 def test_errors_come_back_from_other_processes(store):
     store.append([event(s, n=n, minute=n, bad=s == "b" and n == 3) for s in "abcde" for n in range(5)])
     with pytest.raises(ReducerError, match=r"raised KeyError: True at event .* stream 'b'") as caught:
-        reduced(store.log, breaking, every=False)
+        reduced(store.log, reducers.breaking, every=False)
     assert isinstance(caught.value.__cause__, KeyError)
     with pytest.warns(UserWarning, match=r"set 1 stream aside; the first: .* 'b' "):
-        assert len(rows(reduced(store.log, setting_aside, every=True))) == 20
+        assert len(rows(reduced(store.log, reducers.setting_aside, every=True))) == 20
 
 
 def test_a_process_that_dies_is_an_error(store):
     store.append([event("a", exit=True)])
     with pytest.raises(EngineError, match=r"'breaking' ended without an answer \(exit code 3\)"):
-        reduced(store.log, breaking, every=False)
+        reduced(store.log, reducers.breaking, every=False)
 
 
 def test_a_reducer_that_cannot_be_imported_stays_in_one_process(store):
