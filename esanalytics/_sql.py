@@ -1,8 +1,8 @@
 """SQL as trees: the few helpers through which every query is built.
 
-Values become literals that the generator quotes, identifiers are always quoted; no text is pasted. Where trees are put
-together they are not copied (``copy=False``), for copies of copies would take longer than the query; a node that is used
-twice is copied by who uses it.
+Values become literals that the generator quotes, identifiers are always quoted; no text is pasted. Where trees are
+put together they are not copied (``copy=False``), for copies of copies would take longer than the query; a node that
+is used twice is copied by who uses it.
 """
 
 from __future__ import annotations

@@ -3,6 +3,6 @@
 from esanalytics.engines._aggregates import is_aggregate
 from esanalytics.engines._duckdb import DuckDB
 from esanalytics.engines._gate import predicate, select_only
-from esanalytics.engines._result import Plan, Result
+from esanalytics.engines._result import Plan, Result, prepared
 
-__all__ = ["DuckDB", "Plan", "Result", "is_aggregate", "predicate", "select_only"]
+__all__ = ["DuckDB", "Plan", "Result", "is_aggregate", "predicate", "prepared", "select_only"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # their import takes a while, and an answer may never be aske
     import pandas as pd
     import polars as pl
 
-__all__ = ["Plan", "Result"]
+__all__ = ["Plan", "Result", "prepared"]
 
 PREVIEW_ROWS = 10
 _OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
@@ -167,7 +167,8 @@ class Result:
         types = self.types
         top = "".join(f"<th title='{html.escape(t)}'>{html.escape(n)}</th>" for n, t in types.items())
         body = "".join(_html_row(row.values()) for row in rows[:PREVIEW_ROWS])
-        more = f"the first {PREVIEW_ROWS} rows" if len(rows) > PREVIEW_ROWS else f"{len(rows)} rows"
+        count = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+        more = f"the first {PREVIEW_ROWS} rows" if len(rows) > PREVIEW_ROWS else count
         return (
             f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
             f"<p>{more}, {len(types)} columns; instants are UTC</p>"
@@ -191,20 +192,37 @@ class Result:
     @contextmanager
     def _run(self, *, keep_open: bool = False) -> Iterator[tuple[duckdb.DuckDBPyConnection, Plan]]:
         plan = self._plan()
-        cursor = self._engine.cursor()
-        try:
-            with _explaining(plan):
-                for name, frame in plan.frames.items():
-                    cursor.register(name, frame)
-                for statement in plan.setup:
-                    cursor.execute(statement)
-                yield cursor, plan
-        except BaseException:
+        with prepared(self._engine, plan, keep_open=keep_open) as cursor:
+            yield cursor, plan
+
+
+@contextmanager
+def prepared(engine: DuckDB, plan: Plan, *, keep_open: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a cursor on which a plan's query can run; what goes wrong on it is an error of the tree.
+
+    Args:
+        engine: where to run.
+        plan: its frames and views are made.
+        keep_open: the cursor outlives the block, unless that fails.
+
+    Raises:
+        EngineError: the query fails.
+        CorruptFileError: a data file is missing or damaged.
+    """
+    cursor = engine.cursor()
+    try:
+        with _explaining(plan):
+            for name, frame in plan.frames.items():
+                cursor.register(name, frame)
+            for statement in plan.setup:
+                cursor.execute(statement)
+            yield cursor
+    except BaseException:
+        cursor.close()
+        raise
+    finally:
+        if not keep_open:
             cursor.close()
-            raise
-        finally:
-            if not keep_open:
-                cursor.close()
 
 
 def _relation(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> duckdb.DuckDBPyRelation:

@@ -2,7 +2,7 @@
 
 from esanalytics.store._append import Commit
 from esanalytics.store._compact import Compaction
-from esanalytics.store._fields import Types
+from esanalytics.store._fields import Node, Types, payload_footer, type_name
 from esanalytics.store._log import (
     Log,
     Prefix,
@@ -27,6 +27,7 @@ __all__ = [
     "Compaction",
     "Info",
     "Log",
+    "Node",
     "Prefix",
     "Relation",
     "Store",
@@ -38,9 +39,11 @@ __all__ = [
     "folder_of",
     "may_arrive_inside",
     "names_of",
+    "payload_footer",
     "prefix_of",
     "result",
     "skewed_after",
+    "type_name",
     "types_of",
     "unbounded",
     "view",

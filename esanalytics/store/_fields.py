@@ -16,7 +16,7 @@ from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB
 from esanalytics.errors import EngineError
 
-__all__ = ["Located", "Path", "Types", "field_names", "field_types"]
+__all__ = ["Located", "Node", "Path", "Types", "field_names", "field_types", "payload_footer", "type_name"]
 
 Path = tuple[str, ...]
 Types = Mapping[str | None, frozenset[str]]
@@ -41,15 +41,22 @@ _NESTED = re.compile(r"OBJECT|ARRAY|STRUCT|MAP|LIST|.*\[\]$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
-    """A column of a Parquet schema, with what lies under it; a leaf knows how many values it has."""
+class Node:
+    """A column of a Parquet schema, with what lies under it.
+
+    Attributes:
+        name: its name.
+        type: its DuckDB type, as the footer has it.
+        children: what lies under it.
+        values: of a leaf, how many values it has.
+    """
 
     name: str
     type: str
-    children: tuple[_Node, ...]
+    children: tuple[Node, ...]
     values: int
 
-    def child(self, name: str) -> _Node | None:
+    def child(self, name: str) -> Node | None:
         return next((child for child in self.children if child.name == name), None)
 
 
@@ -103,7 +110,7 @@ def field_names(engine: DuckDB, files: Sequence[Located]) -> list[str]:
 
 
 def _types(engine: DuckDB, files: Sequence[Located], path: Path) -> Types:
-    footers = {file: _known(_payload(engine, file.path), path) if file.whole else None for file in files}
+    footers = {file: _known(payload_footer(engine, file.path), path) if file.whole else None for file in files}
     looked = {file: dict(_looked_up(engine, file, path)) for file, known in footers.items() if known is None}
     clear = [known for known in footers.values() if known is not None]
     of_files = frozenset().union(*clear, *(types for found in looked.values() for types in found.values()))
@@ -116,7 +123,7 @@ def _types(engine: DuckDB, files: Sequence[Located], path: Path) -> Types:
     return {type_: frozenset(types) for type_, types in found.items()}
 
 
-def _known(payload: _Node, path: Path) -> frozenset[str] | None:
+def _known(payload: Node, path: Path) -> frozenset[str] | None:
     """Read the types of a path from a footer; None where some of its values are not shredded."""
     node = payload
     for name in path:
@@ -130,10 +137,11 @@ def _known(payload: _Node, path: Path) -> frozenset[str] | None:
     value, typed = node.child("value"), node.child("typed_value")
     if value is None or value.values:
         return None
-    return frozenset([_name(typed.type)] if typed is not None else [])
+    return frozenset([type_name(typed.type)] if typed is not None else [])
 
 
-def _name(type_: str) -> str:
+def type_name(type_: str) -> str:
+    """Name the DuckDB type of payload values that a footer or ``variant_typeof`` calls so."""
     if _NESTED.match(type_):
         return "VARIANT"
     decimal = _DECIMAL.fullmatch(type_)
@@ -143,7 +151,8 @@ def _name(type_: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _payload(engine: DuckDB, file: str) -> _Node:
+def payload_footer(engine: DuckDB, file: str) -> Node:
+    """Read what a data file's footer says of its payloads."""
     cursor = engine.cursor()
     try:
         counts = dict(cursor.execute(_VALUES, [sql.exactly(file)]).fetchall())
@@ -153,14 +162,14 @@ def _payload(engine: DuckDB, file: str) -> _Node:
     leaves = iter(range(len(counts)))
     root = _node(rows, leaves, counts)
     payload = root.child("data")
-    return payload if payload is not None else _Node("data", "VARIANT", (), 0)
+    return payload if payload is not None else Node("data", "VARIANT", (), 0)
 
 
-def _node(rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], counts: Mapping[int, int]) -> _Node:
+def _node(rows: Iterator[tuple[str, int, bool, str]], leaves: Iterator[int], counts: Mapping[int, int]) -> Node:
     name, children, inner, type_ = next(rows)
     if not inner:
-        return _Node(name, type_, (), int(counts[next(leaves)]))
-    return _Node(name, type_ or "", tuple(_node(rows, leaves, counts) for _ in range(children)), 0)
+        return Node(name, type_, (), int(counts[next(leaves)]))
+    return Node(name, type_ or "", tuple(_node(rows, leaves, counts) for _ in range(children)), 0)
 
 
 @lru_cache(maxsize=10_000)
@@ -171,13 +180,13 @@ def _looked_up(engine: DuckDB, file: Located, path: Path) -> tuple[tuple[str, fr
     for type_, name in _rows(engine, sql.text(query)):
         types = found[type_]
         if name != "VARIANT_NULL":
-            types.add(_name(name))
+            types.add(type_name(name))
     return tuple((type_, frozenset(types)) for type_, types in found.items())
 
 
 @lru_cache(maxsize=10_000)
 def _names(engine: DuckDB, file: Located) -> tuple[str, ...]:
-    payload = _payload(engine, file.path)
+    payload = payload_footer(engine, file.path)
     value, typed = payload.child("value"), payload.child("typed_value")
     if file.whole and value is not None and not value.values:
         return tuple(child.name for child in typed.children) if typed is not None else ()

@@ -6,13 +6,12 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.engines import select_only
-from esanalytics.errors import EngineError, ProjectionError, UnsupportedError
-from esanalytics.store import Log, engine_of
+from esanalytics.errors import ProjectionError, UnsupportedError
+from esanalytics.store import Log, engine_of, result
 from esanalytics.timetravel._definitions import Table, key_test
 from esanalytics.timetravel._views import Views
 
@@ -128,12 +127,4 @@ class BySql:
         """Find the columns of the query, without running it."""
         views = Views()
         views.add(self.log)
-        cursor = engine_of(self.log).cursor()
-        try:
-            for statement in views.statements:
-                cursor.execute(statement)
-            return {row[0]: row[1] for row in cursor.execute(f"DESCRIBE {self.text}").fetchall()}
-        except duckdb.Error as error:
-            raise EngineError(str(error), self.text) from error
-        finally:
-            cursor.close()
+        return result(self.log, lambda: views.plan(self.text)).types

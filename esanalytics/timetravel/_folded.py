@@ -11,9 +11,9 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics.errors import ProjectionError
 from esanalytics.projections import Reducer
+from esanalytics.reducing import reduced
 from esanalytics.store import Log
 from esanalytics.timetravel._definitions import Table, key_test
-from esanalytics.timetravel._reducing import reduced
 from esanalytics.timetravel._views import Views
 
 __all__ = ["Folded"]

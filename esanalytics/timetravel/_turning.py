@@ -15,8 +15,7 @@ import duckdb
 from sqlglot import exp
 
 from esanalytics import _sql as sql
-from esanalytics.engines import is_aggregate
-from esanalytics.errors import EngineError
+from esanalytics.engines import is_aggregate, prepared
 from esanalytics.events import LOWEST_VERSION
 from esanalytics.store import Log, engine_of, result
 from esanalytics.timetravel._definitions import Table
@@ -179,15 +178,9 @@ def _halved(log: Log, table: Table, views: Views, tree: exp.Expr) -> dict[str, A
 
 @contextmanager
 def _table(log: Log, views: Views, query: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    cursor = engine_of(log).cursor()
-    try:
-        for statement in (*views.statements, f"CREATE TEMP TABLE versions AS {query}"):
-            cursor.execute(statement)
+    with prepared(engine_of(log), views.plan(query)) as cursor:
+        cursor.execute(f"CREATE TEMP TABLE versions AS {query}")
         yield cursor
-    except duckdb.Error as error:
-        raise EngineError(str(error), query) from error
-    finally:
-        cursor.close()
 
 
 @dataclass(frozen=True, slots=True)

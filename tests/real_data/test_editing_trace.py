@@ -10,7 +10,7 @@ import pytest
 import esanalytics as ea
 from esanalytics import _sql as sql
 from esanalytics.projections import reducer
-from esanalytics.timetravel._reducing import reduced
+from esanalytics.reducing._run import reduced
 
 DATA_SET = "editing_trace"
 

@@ -5,7 +5,6 @@ import itertools
 import math
 import os
 from collections import defaultdict
-from decimal import Decimal
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -44,7 +43,8 @@ PAYLOADS = st.fixed_dictionaries(
     {
         "n": st.integers(-3, 9) | st.sampled_from([None, ABSENT]),
         "status": st.sampled_from(["placed", "paid", "né\n'x", None, ABSENT]),
-        "price": st.sampled_from([Decimal("1.50"), Decimal("-0.30"), Decimal("7.00"), None, ABSENT]),
+        "price": st.sampled_from([1.5, -0.25, 7, None, ABSENT]),
+        "any": st.sampled_from([3, "x", 0.5, [1, "x", None], {"k": 3, "j": {}}, None, ABSENT]),
         "customer": st.sampled_from(["anna", "bert", "anna", "bert", None, ABSENT]),
     }
 ).map(lambda data: {name: value for name, value in data.items() if value is not ABSENT})
@@ -97,6 +97,7 @@ def store_of(folder, batches, **options):
 
 N = ea.field("n", "BIGINT")
 STATUS = ea.field("status")
+ANY = ea.field("any", "VARIANT")
 PRICE = ea.field("price", "DECIMAL(18,2)")
 FAMILIES = {
     "set": [N, N + 1, None, ea.keep(N), 7, ea.position],
@@ -114,6 +115,9 @@ FAMILIES = {
     "list": [ea.append(STATUS), ea.remove(STATUS), ea.append(ea.type_)],
     "list that ends": [ea.append(STATUS), ea.remove(STATUS), None],
     "numbers": [ea.append(N), ea.remove(N)],
+    "anything": [ANY, ea.keep(ANY), "placed", 0.5, None],
+    "first of anything": [ea.first(ANY), ea.first("placed")],
+    "list of anything": [ea.append(ANY), ea.append(0.5)],
     "untyped": [ea.field("n"), ea.keep(ea.field("n"))],
 }
 KEYS = [("service", "stream_id"), "stream_id", "customer", ("customer", "service")]

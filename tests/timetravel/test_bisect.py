@@ -115,7 +115,7 @@ keys = st.sampled_from(KEYS)
 bounds = st.integers(0, 9)
 
 
-@law(6)
+@law(4)
 @given(batches=histories(), key=keys, text=st.sampled_from(sorted(ROWS)), bound=bounds, data=st.data())
 def test_of_a_row_it_finds_what_a_scan_finds(tmp_path, batches, key, text, bound, data):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -131,7 +131,7 @@ def test_of_a_row_it_finds_what_a_scan_finds(tmp_path, batches, key, text, bound
             same(ea.bisect(store, wanted.projection, predicate, key=one), wanted, scanned)
 
 
-@law(6)
+@law(4)
 @given(batches=histories(), key=keys, text=st.sampled_from(sorted(WHOLE)), bound=st.integers(1, 9))
 def test_of_a_whole_state_it_finds_what_a_scan_finds(tmp_path, batches, key, text, bound):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -140,7 +140,7 @@ def test_of_a_whole_state_it_finds_what_a_scan_finds(tmp_path, batches, key, tex
     same(ea.bisect(store, wanted.projection, text.format(bound)), wanted, scanned)
 
 
-@law(4)
+@law(2)
 @given(batches=histories(), key=keys, text=st.sampled_from(sorted(SOME_BECOMING)), bound=st.integers(1, 9))
 def test_of_other_aggregates_it_finds_an_event_at_which_they_became_true(tmp_path, batches, key, text, bound):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -154,7 +154,7 @@ def test_of_other_aggregates_it_finds_an_event_at_which_they_became_true(tmp_pat
     assert [SOME_BECOMING[text](list(state.values()), bound) for state in states] == [False, True]
 
 
-@law(4)
+@law(2)
 @given(
     batches=histories(),
     key=keys,
@@ -171,7 +171,7 @@ def test_it_looks_no_further_than_it_is_told(tmp_path, batches, key, text, bound
     same(ea.bisect(store, wanted.projection, text.format(bound), at=at, known_at=known_at), wanted, scanned)
 
 
-@law(3)
+@law(2)
 @given(batches=histories(), bound=st.integers(1, 9))
 def test_of_a_query_it_finds_what_a_scan_finds_where_it_stays_true(tmp_path, batches, bound):
     counts = ea.SqlProjection("counts", "select stream_id, count(*) as events from events group by all", "stream_id")

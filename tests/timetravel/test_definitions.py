@@ -45,7 +45,7 @@ def keyed(result):
     return {(row.pop("service"), row.pop("stream_id")): row for row in result}
 
 
-@law(5)
+@law(3)
 @given(batches=histories(), pair=st.tuples(some_instant(), some_instant()), minutes=st.integers(0, 9))
 def test_a_query_gives_the_state_at_every_instant_and_the_difference_of_two(tmp_path, batches, pair, minutes):
     store, events = store_of(tmp_path, batches), placed(batches)

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 import esanalytics as ea
 
 
-@law(7)
+@law(4)
 @given(
     batches=histories(), projection=projections(), pair=st.tuples(some_instant(), some_instant()), same=some_instant()
 )
@@ -40,7 +40,7 @@ def test_the_difference_applied_to_the_first_state_gives_the_second(tmp_path, ba
     assert changes(ea.diff(store, projection, same, same), projection) == {}
 
 
-@law(4)
+@law(2)
 @given(
     batches=histories(),
     projection=projections(),
@@ -58,7 +58,7 @@ def test_the_difference_as_it_was_known_is_that_of_the_log_cut_there(tmp_path, b
     assert alike(one, {owner: row for owner, row in found.items() if owner == key})
 
 
-@law(5)
+@law(3)
 @given(
     batches=histories(),
     projection=projections(),

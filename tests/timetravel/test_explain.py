@@ -88,7 +88,7 @@ def check_reasons(past):
         assert row["reason"] in {None, RESET, *IDLE}
 
 
-@law(8)
+@law(5)
 @given(batches=histories(), projection=projections(), at=st.none() | some_instant(), data=st.data())
 def test_the_last_running_value_is_the_value_and_what_counts_alone_gives_it(tmp_path, batches, projection, at, data):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -100,7 +100,7 @@ def test_the_last_running_value_is_the_value_and_what_counts_alone_gives_it(tmp_
             check_column(steps, column, wanted, key, at)
 
 
-@law(4)
+@law(2)
 @given(batches=histories(), projection=projections(), minutes=st.integers(0, 9), at=st.none() | some_instant())
 def test_what_is_explained_as_it_was_known_is_the_value_that_was_known(tmp_path, batches, projection, minutes, at):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -192,6 +192,18 @@ def test_a_deleted_entity_is_explained_by_its_end(store):
     assert steps(store, "total") == [
         ("Placed", "set", 5, 5, DELETED),
         ("Deleted", "delete", None, None, None),
+    ]
+
+
+@pytest.mark.parametrize("constant", [0.5, "placed", True, 7])
+def test_a_constant_of_one_column_is_itself_beside_numbers_of_another(store, constant):
+    n = ea.field("n", "BIGINT")
+    both = ea.Projection("both", "stream_id", {"Placed": {"total": n}, "Added": {"total": ea.add(n), "c": constant}})
+    store.append([order(1, "Placed", n=3), order(2, "Added", n=4)])
+    assert [(row["column"], row["value"], row["result"]) for row in ea.explain(store, both, "o")] == [
+        ("total", 3, 3),
+        ("total", 4, 7),
+        ("c", constant, constant),
     ]
 
 

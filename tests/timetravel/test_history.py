@@ -31,7 +31,7 @@ import esanalytics as ea
 from esanalytics.errors import UnsupportedError
 
 
-@law(6)
+@law(3)
 @given(batches=histories(), projection=projections(), data=st.data())
 def test_the_versions_of_a_key_tile_its_life_and_those_of_an_instant_are_the_state(tmp_path, batches, projection, data):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -50,7 +50,7 @@ def test_the_versions_of_a_key_tile_its_life_and_those_of_an_instant_are_the_sta
     assert alike(at_instant(found, at), rows(ea.state_at(store, projection, at), projection))
 
 
-@law(6)
+@law(3)
 @given(batches=histories(), projection=projections())
 def test_each_version_is_what_one_event_made_and_says_which(tmp_path, batches, projection):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -67,7 +67,7 @@ def test_each_version_is_what_one_event_made_and_says_which(tmp_path, batches, p
     assert alike(in_order(last), in_order(found["instant"]))
 
 
-@law(5)
+@law(3)
 @given(
     batches=histories(),
     projection=projections(),
@@ -89,7 +89,7 @@ def test_windows_of_a_history_compose(tmp_path, batches, projection, window, gra
     assert alike(in_order(one), in_order([row for row in found if row[0] == key]))
 
 
-@law(4)
+@law(2)
 @given(batches=histories(), projection=projections(), minutes=st.integers(-1, 9), until=st.none() | some_instant())
 def test_the_history_as_it_was_known_is_that_of_a_store_that_has_no_more(tmp_path, batches, projection, minutes, until):
     store, events = store_of(tmp_path, batches), placed(batches)

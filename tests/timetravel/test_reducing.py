@@ -27,8 +27,8 @@ import esanalytics as ea
 from esanalytics import _sql as sql
 from esanalytics.errors import EngineError, ReducerError, UnsupportedError
 from esanalytics.projections import Reducer, delete, reducer
-from esanalytics.timetravel import _rows
-from esanalytics.timetravel._reducing import reduced
+from esanalytics.reducing import _rows
+from esanalytics.reducing._run import reduced
 
 DAY = dt.datetime(2026, 1, 31, 23, 58, tzinfo=dt.UTC)
 LAWS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

@@ -178,7 +178,7 @@ def test_a_digit_of_a_manifest_that_was_changed_changes_no_answer(store):
             assert state(store) == right, text[text.rindex("\n", 0, place) : place + 1]
 
 
-@law(4)
+@law(3)
 @given(batches=histories(most=12), projection=projections(), place=st.integers(0), cut=st.booleans())
 def test_a_byte_that_was_changed_or_cut_anywhere_changes_no_answer(tmp_path, batches, projection, place, cut):
     store = store_of(tmp_path, batches)

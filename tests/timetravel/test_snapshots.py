@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 import esanalytics as ea
 from esanalytics.errors import ProjectionError, UnsupportedError
+from esanalytics.projections._fold import held_by
 
 
 def uses_one(result):
@@ -98,7 +99,7 @@ takes = st.lists(st.tuples(st.integers(0, 3), st.none() | some_instant()), min_s
 pairs = st.tuples(some_instant(), some_instant())
 
 
-@law(10)
+@law(5)
 @given(batches=histories(appends=4), projection=projections(), taken=takes, instants=pairs, compact=st.booleans())
 def test_a_snapshot_taken_at_any_moment_changes_no_answer(tmp_path, batches, projection, taken, instants, compact):
     store = appended(tmp_path, batches, projection, taken)
@@ -114,7 +115,7 @@ def test_a_snapshot_taken_at_any_moment_changes_no_answer(tmp_path, batches, pro
     assert alike(rows(result, projection), wanted.state(instants[0]))
 
 
-@law(4)
+@law(3)
 @given(
     batches=histories(appends=4),
     projection=projections(),
@@ -137,27 +138,30 @@ def test_a_snapshot_changes_nothing_of_what_was_known(tmp_path, batches, project
         assert alike(in_order(found), in_order(wanted.history(since=instants[0])))
 
 
-@law(4)
+@law(3)
 @given(batches=histories(appends=4), projection=projections(), instants=pairs, first=st.none() | some_instant())
 def test_refreshed_after_each_append_there_is_one_snapshot_and_every_answer_is_right(
     tmp_path, batches, projection, instants, first
 ):
     store = store_of(tmp_path, batches[:1])
     there = placed(batches[:1])
+    types = [held_by(projection, placed(batches[: number + 1])) for number in range(len(batches))]
     if first is None or first >= there[0]["effective_at"]:
         ea.snapshot(store, projection, first)
     for number, batch in enumerate(batches[1:], 2):
         store.append(batch)
         carried = ea.refresh(store, projection)
         assert carried.position == sum(map(len, batches[:number]))
-        assert ea.snapshots(store) == [carried]
+        assert carried in ea.snapshots(store)
+        if types[number - 1] == types[0]:
+            assert ea.snapshots(store) == [carried]
     wanted = Reference(projection, placed(batches))
     if len(batches) > 1:
         assert uses_one(ea.state_at(store, projection))
     check(store, wanted, instants)
 
 
-@law(3)
+@law(2)
 @given(batches=histories(appends=2), instants=pairs, at=st.none() | some_instant(), data=st.data())
 def test_a_snapshot_of_another_definition_of_the_same_name_changes_no_answer(tmp_path, batches, instants, at, data):
     one, other = (data.draw(projections(keys=KEYS[:1])) for _ in range(2))
@@ -367,7 +371,7 @@ def test_every_kind_of_assignment_goes_on_from_a_snapshot(tmp_path, family):
                 "type": kind,
                 "occurred_at": START + n * MINUTE,
                 "recorded_at": RECORDED,
-                "data": {"n": n % 3, "status": "ab"[n % 2], "price": n % 5},
+                "data": {"n": n % 3, "status": "ab"[n % 2], "any": (n, "x", {"k": n}, None)[n % 4], "price": n % 5},
             }
             for n, kind in enumerate(kinds)
         ]

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 import esanalytics as ea
 
 
-@law(4)
+@law(2)
 @given(batches=histories(), projection=projections())
 def test_the_state_at_every_instant_is_the_fold_of_the_events_up_to_it(tmp_path, batches, projection):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -36,7 +36,7 @@ def test_the_state_at_every_instant_is_the_fold_of_the_events_up_to_it(tmp_path,
         assert alike(rows(ea.state_at(store, projection, at), projection), wanted.state(at)), at
 
 
-@law(4)
+@law(3)
 @given(
     batches=histories(),
     projection=projections(),
@@ -52,7 +52,7 @@ def test_the_state_as_it_was_known_is_the_fold_of_what_was_recorded_then(tmp_pat
         assert alike(rows(ea.state_at(log, projection), projection), wanted.state(at))
 
 
-@law(3)
+@law(2)
 @given(batches=histories(), projection=projections(), at=some_instant())
 def test_the_state_of_a_key_is_its_row_in_the_state_of_all(tmp_path, batches, projection, at):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -82,7 +82,7 @@ def removals(events, draw):
     )  # fmt: skip
 
 
-@law(4)
+@law(3)
 @given(batches=histories(), projection=projections(), at=some_instant(), data=st.data())
 def test_without_some_events_every_answer_is_that_of_a_log_that_never_had_them(tmp_path, batches, projection, at, data):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -93,7 +93,7 @@ def test_without_some_events_every_answer_is_that_of_a_log_that_never_had_them(t
     assert alike(in_order(spans(ea.history(log, projection), projection)), in_order(wanted.history()))
 
 
-@law(4)
+@law(3)
 @given(batches=histories(), projection=projections(), at=some_instant(), data=st.data())
 def test_without_events_and_with_them_again_is_the_log_as_it_was(tmp_path, batches, projection, at, data):
     store, events = store_of(tmp_path, batches), placed(batches)
@@ -112,7 +112,7 @@ def test_without_events_and_with_them_again_is_the_log_as_it_was(tmp_path, batch
     assert changes(ea.diff(store, projection, again, log), projection) == {}
 
 
-@law(3)
+@law(2)
 @given(
     batches=histories(most=10),
     added=histories(least=2, most=6),

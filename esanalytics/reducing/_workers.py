@@ -14,9 +14,9 @@ from typing import Any
 from esanalytics.engines import DuckDB
 from esanalytics.errors import EngineError, UnsupportedError
 from esanalytics.projections import Reducer
-from esanalytics.timetravel._folding import Folding, Outcome
-from esanalytics.timetravel._reading import Reading
-from esanalytics.timetravel._rows import Rows
+from esanalytics.reducing._folding import Folding, Outcome
+from esanalytics.reducing._reading import Reading
+from esanalytics.reducing._rows import Rows
 
 __all__ = ["in_processes"]
 

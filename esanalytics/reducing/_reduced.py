@@ -11,9 +11,9 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.errors import ProjectionError
-from esanalytics.timetravel._arrays import Column
-from esanalytics.timetravel._rows import KEY, Key, Written
-from esanalytics.timetravel._values import one_type
+from esanalytics.reducing._arrays import Column
+from esanalytics.reducing._rows import KEY, Key, Written
+from esanalytics.reducing._values import one_type
 
 __all__ = ["Reduced", "together"]
 

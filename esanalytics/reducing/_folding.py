@@ -8,9 +8,9 @@ from typing import Any
 
 from esanalytics.errors import ReducerError
 from esanalytics.projections import Reducer, beginning, delete
-from esanalytics.timetravel._events import Event, Page
-from esanalytics.timetravel._rows import Rows, Written
-from esanalytics.timetravel._values import Unfit
+from esanalytics.reducing._events import Event, Page
+from esanalytics.reducing._rows import Rows, Written
+from esanalytics.reducing._values import Unfit
 
 __all__ = ["Folding", "Outcome"]
 

@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB, Plan, Result
-from esanalytics.store._fields import _name, _Node, _payload
+from esanalytics.store import Node, payload_footer, type_name
 
 __all__ = ["Payloads", "payloads"]
 
@@ -161,18 +161,18 @@ def _places(engine: DuckDB, file: str) -> _Place | None:
     """Find what may be where in a file; None where that takes too many questions."""
     place, looker = _Place(), _Looker(engine, file)
     try:
-        _walk(_payload(engine, file), (), place, looker)
+        _walk(payload_footer(engine, file), (), place, looker)
     except _TooMany:
         return None
     return place
 
 
-def _walk(node: _Node, steps: _Steps, place: _Place, looker: _Looker) -> None:
+def _walk(node: Node, steps: _Steps, place: _Place, looker: _Looker) -> None:
     value, typed = node.child("value"), node.child("typed_value")
     if value is None or value.values:
         looker.look(steps, place)
     elif typed is not None and not typed.children:
-        place.kinds.add(_name(typed.type))
+        place.kinds.add(type_name(typed.type))
     elif typed is not None and typed.type.endswith("[]"):
         _walk(typed.children[0].children[0], (*steps, _ELEMENT), place.of_elements(), looker)
     elif typed is not None:
@@ -202,7 +202,7 @@ class _Looker:
             elif kind.startswith("ARRAY"):
                 self.look((*steps, _ELEMENT), place.of_elements())
             else:
-                place.kinds.add(kind if kind == "VARIANT_NULL" else _name(kind))
+                place.kinds.add(kind if kind == "VARIANT_NULL" else type_name(kind))
 
     def _ask(self, steps: _Steps, value: exp.Expr) -> list[str]:
         self.asked += 1

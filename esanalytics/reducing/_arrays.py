@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from esanalytics.timetravel._values import NAMES, Nested, Shape, scale_of
+from esanalytics.reducing._values import NAMES, Nested, Shape, scale_of
 
 __all__ = ["Column", "spread"]
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 from sqlglot import exp
 
 from esanalytics import _sql as sql
-from esanalytics.engines import DuckDB, Plan, Result
-from esanalytics.store import Log, as_view, result, view
-from esanalytics.timetravel._events import COLUMNS, INSTANTS, Page, instants
-from esanalytics.timetravel._payloads import Payloads, payloads
+from esanalytics.engines import DuckDB, Plan, prepared
+from esanalytics.reducing._events import COLUMNS, INSTANTS, Page, instants
+from esanalytics.reducing._payloads import Payloads, payloads
+from esanalytics.store import Log, as_view, engine_of, view
 
 __all__ = ["Reading", "reading"]
 
@@ -49,7 +49,7 @@ class Reading:
             CorruptFileError: a data file is missing or damaged.
         """
         plan = Plan(self._query(part, parts), (self.setup,), files=self.files)
-        with Result(engine, lambda: plan, [plan])._run() as (cursor, _):  # noqa: SLF001  smaller batches than its own
+        with prepared(engine, plan) as cursor:
             yield from self._as_text(cursor, plan.query) if self.payloads.as_text else self._native(cursor, plan.query)
 
     def _query(self, part: int, parts: int) -> str:
@@ -92,7 +92,7 @@ class Reading:
 def reading(log: Log) -> tuple[Reading, DuckDB]:
     """Find out what a view reads and how, and in which engine."""
     found = view(log)
-    engine = result(log, lambda: Plan(""), Plan(""))._engine  # noqa: SLF001  the one that a result would use
+    engine = engine_of(log)
     how = payloads(engine, found.files)
     return Reading(as_view(found), found.files, found.in_order, how), engine
 

@@ -11,12 +11,12 @@ from typing import Any
 from esanalytics._temporary import Keeper
 from esanalytics.errors import ReducerError
 from esanalytics.projections import Reducer
+from esanalytics.reducing._folding import Folding, Outcome
+from esanalytics.reducing._reading import reading
+from esanalytics.reducing._reduced import Reduced, together
+from esanalytics.reducing._rows import Rows
+from esanalytics.reducing._workers import in_processes
 from esanalytics.store import Log
-from esanalytics.timetravel._folding import Folding, Outcome
-from esanalytics.timetravel._reading import reading
-from esanalytics.timetravel._reduced import Reduced, together
-from esanalytics.timetravel._rows import Rows
-from esanalytics.timetravel._workers import in_processes
 
 __all__ = ["reduced"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from esanalytics.timetravel._arrays import Column, spread
-from esanalytics.timetravel._values import PLAIN, Nested, Unfit, admitted, is_short, is_table
+from esanalytics.reducing._arrays import Column, spread
+from esanalytics.reducing._values import PLAIN, Nested, Unfit, admitted, is_short, is_table
 
 __all__ = ["KEY", "MARKS", "Key", "Rows", "Written"]
 
