@@ -22,7 +22,7 @@ from esanalytics.timetravel._views import Views
 
 __all__ = ["explain", "known_column"]
 
-_STEPS, _RAN = "$steps", "$ran"
+_MOVES, _RAN, _STEPS = "$moves", "$ran", "$steps"
 _PLACE = ("effective_at", "type", "service", "event_id", "position")
 _LATER, _DELETED, _RESET, _SAME = "later than at", "deleted", "before the last set", "it changed nothing"
 
@@ -96,17 +96,17 @@ def _explained(found: Compiled, column: str | None, later: exp.Expr, views: View
     plan = found.plan
     wanted = known_column(plan.name, [known.name for known in plan.columns], column)
     relation, read = views.add(found.narrowed())
-    steps = moves(plan, relation, found.pinned())
     in_place = found.in_place(read)
     before = (
         exp.select(exp.Star(), copy=False)
-        .from_(steps.subquery("moves", copy=False), copy=False)
+        .from_(_step(_MOVES), copy=False)
         .where(exp.Not(this=exp.Paren(this=later.copy())), copy=False)
     )
     order = by_position() if in_place else by_time()
     ran = compile_versions(found.moved, before, order, sorting(by_place=in_place))
     parts = [_of_column(found, place) for place, known in enumerate(plan.columns) if known.name in wanted]
-    return _put_together(parts, {_RAN: _renamed(ran, found), _STEPS: _joined(steps, later)})
+    own = moves(plan, relation, found.pinned())
+    return _put_together(parts, {_MOVES: own, _RAN: _renamed(ran, found), _STEPS: _joined(later)})
 
 
 def _renamed(ran: exp.Select, found: Compiled) -> exp.Select:
@@ -117,18 +117,18 @@ def _renamed(ran: exp.Select, found: Compiled) -> exp.Select:
     return exp.select(*place, *values, copy=False).from_(ran.subquery("versions", copy=False), copy=False)
 
 
-def _joined(steps: exp.Select, later: exp.Expr) -> exp.Select:
+def _joined(later: exp.Expr) -> exp.Select:
     """Put beside each move what the row was after it, and whether the entity ended later."""
     same = [
         exp.EQ(this=sql.column(own, table="moves"), expression=sql.column(other, table="ran"))
         for own, other in (("position", "$at_position"), ("event_id", "$at_event"))
     ]
-    ran = sql.named_source(exp.Table(this=exp.to_identifier(_RAN, quoted=True)), "ran")
+    ran = sql.named_source(_step(_RAN), "ran")
     ended = _any_later(exp.Not(this=sql.column("$live")))
     return (
         exp.select(exp.Star(), sql.alias(later.copy(), "$later"), copy=False)
         .select(sql.alias(ended, "$ended"), copy=False)
-        .from_(steps.subquery("moves", copy=False), copy=False)
+        .from_(sql.named_source(_step(_MOVES), "moves"), copy=False)
         .join(ran, on=sql.all_of(same), join_type="left", copy=False)
     )
 
@@ -145,7 +145,7 @@ def _of_column(found: Compiled, place: int) -> exp.Select:
     selected = [sql.alias(value, label) for label, value in values.items()]
     inner = exp.select(*(sql.column(label) for label in (*_PLACE, "version")), *selected, copy=False)
     inner = inner.select(sql.alias(sql.literal(place), "$place"), copy=False)
-    kept = inner.from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)), copy=False)
+    kept = inner.from_(_step(_STEPS), copy=False)
     return kept if does.concerned is None else kept.where(does.concerned, copy=False)
 
 
@@ -216,7 +216,11 @@ def _observed_column(place: int, wanted: str, marks: dict[str, str], later: exp.
         "$place": sql.literal(place),
     }
     selected = [sql.alias(found, label) for label, found in values.items()]
-    return exp.select(*selected, copy=False).from_(exp.Table(this=exp.to_identifier(_STEPS, quoted=True)), copy=False)
+    return exp.select(*selected, copy=False).from_(_step(_STEPS), copy=False)
+
+
+def _step(name: str) -> exp.Table:
+    return exp.Table(this=exp.to_identifier(name, quoted=True))
 
 
 def _any_later(test: exp.Expr) -> exp.Expr:
