@@ -71,6 +71,7 @@ class DuckDB:
         try:
             root = duckdb.connect(config={k: v for k, v in settings.items() if v is not None})
             root.execute("SET GLOBAL TimeZone = 'UTC'")
+            root.execute("SET GLOBAL parquet_metadata_cache = true")  # data files never change
         except duckdb.Error as error:
             raise EngineError(f"DuckDB does not take these settings: {error}") from error
         return root

@@ -25,7 +25,7 @@ FROM {source} GROUP BY service, start ORDER BY service, start
 """
 _COPY = f"""
 COPY (SELECT {_COLUMNS} FROM {{source}} {{where}} ORDER BY stream_id, position)
-TO '{{target}}' (FORMAT parquet, COMPRESSION zstd)
+TO '{{target}}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960)
 """
 _OF_GROUP = "WHERE service = $service AND date_trunc('{partition}', occurred_at) = $start"
 

@@ -428,6 +428,10 @@ FACTS = {
     "SourceError": [("a.csv", 1, "b"), ("a.csv", None, "b", "c")],
     "CorruptFileError": [("part.parquet", "is missing")],
     "MissingDependencyError": [("polars", "polars")],
+    "ReducerError": [
+        ("document", "notes", "note-1", 7, "e-7", "Edited", "2026-03-03T00:00:00Z", "raised KeyError: 'x'"),
+        ("document", "notes", "note-1", 7, "e-7", "Edited", "2026-03-03T00:00:00Z", "returned None", "return it"),
+    ],
 }
 
 

@@ -263,7 +263,7 @@ def alike(found, wanted):
             and len(found) == len(wanted)
             and all(alike(a, b) for a, b in zip(found, wanted, strict=True))
         )
-    if isinstance(wanted, float) and found is not None:
+    if isinstance(wanted, float) and isinstance(found, float | int):
         return math.isclose(found, wanted, rel_tol=1e-9, abs_tol=1e-9)
     return found == wanted and isinstance(found, bool) == isinstance(wanted, bool)
 

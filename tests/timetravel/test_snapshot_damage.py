@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from histories import MINUTE, START, Reference, alike, histories, law, placed, projections, rows, store_of
+from histories import FAMILIES, MINUTE, START, Reference, alike, histories, law, placed, projections, rows, store_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ orders = ea.Projection(
     "stream_id",
     {"Set": {"status": ea.field("status")}, "Add": {"total": ea.add(ea.field("n", "BIGINT"))}},
 )
+SAVED = {name: found for name, found in FAMILIES.items() if name != "list of anything"}
 RIGHT = {("o",): {"status": "placed", "total": 5}, ("p",): {"status": None, "total": 2}}
 
 
@@ -179,7 +180,7 @@ def test_a_digit_of_a_manifest_that_was_changed_changes_no_answer(store):
 
 
 @law(3)
-@given(batches=histories(most=12), projection=projections(), place=st.integers(0), cut=st.booleans())
+@given(batches=histories(most=12), projection=projections(families=SAVED), place=st.integers(0), cut=st.booleans())
 def test_a_byte_that_was_changed_or_cut_anywhere_changes_no_answer(tmp_path, batches, projection, place, cut):
     store = store_of(tmp_path, batches)
     path = Path(ea.snapshot(store, projection).path)
