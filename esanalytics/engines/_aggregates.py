@@ -11,8 +11,12 @@ __all__ = ["is_aggregate"]
 
 
 def is_aggregate(tree: exp.Expr) -> bool:
-    """Tell whether an expression calls an aggregate, and not over a window."""
-    calls = (node for node in tree.find_all(exp.Func) if not isinstance(node.parent, exp.Window))
+    """Tell whether an expression calls an aggregate itself: not over a window, nor in a subquery."""
+    calls = (
+        node
+        for node in tree.find_all(exp.Func)
+        if not isinstance(node.parent, exp.Window) and node.find_ancestor(exp.Query) is None
+    )
     return any(_name(node) in _aggregates() for node in calls)
 
 

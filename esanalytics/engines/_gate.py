@@ -63,7 +63,7 @@ def select_only(engine: DuckDB, query: str, relations: Sequence[str] = ("events"
     Raises:
         EngineError: the text is no SQL.
         UnsupportedError: it is something else than one SELECT; or it names a file, a table, a catalog, or a function
-            that reads, writes or installs something.
+            that reads, writes or installs something; or it uses a payload field without the cast that it needs.
     """
     cursor = engine.cursor()
     try:
@@ -76,6 +76,10 @@ def select_only(engine: DuckDB, query: str, relations: Sequence[str] = ("events"
     refused = next(_refused(tree, _scope(relations)), None)
     if refused is not None:
         raise UnsupportedError(refused, _remedy(relations))
+    known = sql.as_tree(text)
+    field = None if known is None else sql.untyped(known)
+    if field is not None:
+        raise UnsupportedError(sql.NO_TYPE.format(field), sql.CAST_IT.format(field))
     return text
 
 

@@ -18,7 +18,7 @@ def merged_projection(fields: Sequence[str]) -> Projection:
 
     Args:
         fields: keys of the payloads. One that differs from a key column or an earlier field only in upper or
-            lower case gets the prefix ``data_``, then a number.
+            lower case, or begins with ``$``, gets the prefix ``data_``, then a number.
 
     Example:
         >>> from esanalytics.projections import columns_of
@@ -35,7 +35,7 @@ def merged_projection(fields: Sequence[str]) -> Projection:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    if name.lower() not in taken:
+    if name.lower() not in taken and not name.startswith("$"):
         return name
     candidate, number = f"data_{name}", 2
     while candidate.lower() in taken:

@@ -23,8 +23,8 @@ __all__ = ["PLACE", "SAVED", "from_saved", "key_names", "moved", "moves", "on_co
 PLACE = ("effective_at", "version", "position", "event_id", "service", "type")
 """The columns of a move that say which event it is and where it stands."""
 
-SAVED = "$esanalytics.saved"
-"""The type of the move that a saved state is."""
+SAVED = "\ue000saved"
+"""The type of the move that a saved state is: a private character that no name begins with."""
 
 _PLACE_OF_SAVED = {
     "version": "BIGINT",

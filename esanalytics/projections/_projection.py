@@ -197,6 +197,11 @@ def _check_names(projection: Projection) -> None:
         raise ProjectionError(projection.name, "it has no name", "give a text")
     if not all(isinstance(name, str) and name for name in names):
         raise ProjectionError(projection.name, "a column has no name", "give each column a text as its name")
+    own = next((name for name in names if name.startswith("$")), None)
+    if own:
+        raise ProjectionError(
+            projection.name, f"the column {own!r} begins with '$'", "such names are the library's own"
+        )
     twice = _twice(iter(names))
     if twice:
         reason = f"two columns are named {twice!r}, in upper or lower case, or one as the key is"

@@ -13,7 +13,6 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics._instants import Instant, instant, iso
 from esanalytics.engines import DuckDB, Plan, Result, predicate, select_only
-from esanalytics.errors import UnsupportedError
 from esanalytics.store._commits import Head
 from esanalytics.store._fields import Located, Path, Types, field_names, field_types
 from esanalytics.store._staging import Defaults
@@ -167,7 +166,7 @@ class Log:
         Example:
             >>> log.sql("select count(*) as n from events where service = ?", ["orders"])  # doctest: +SKIP
         """
-        text = _typed(select_only(self._reader.engine, query))
+        text = select_only(self._reader.engine, query)
         return Result(self._reader.engine, lambda: _question(view(self), text, parameters))
 
     def events(self) -> Result:
@@ -322,15 +321,6 @@ def _among(events: Relation) -> exp.Expr:
 
 def _question(found: Relation, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> Plan:
     return Plan(query, (as_view(found),), parameters, found.files)
-
-
-def _typed(query: str) -> str:
-    """Return a query if it casts the payload fields that it must."""
-    tree = sql.as_tree(query)
-    field = None if tree is None else sql.untyped(tree)
-    if field is not None:
-        raise UnsupportedError(sql.NO_TYPE.format(field), sql.CAST_IT.format(field))
-    return query
 
 
 def as_view(found: Relation, name: str = "events") -> str:

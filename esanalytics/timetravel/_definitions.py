@@ -69,9 +69,11 @@ class Settled(Protocol):
 
 def key_test(values: Sequence[exp.Expr], keys: exp.Query) -> exp.Expr:
     """Test that a key is among those that a query gives as ``$k0``, ``$k1`` and so on."""
-    same = [exp.EQ(this=sql.column(f"$k{n}", table="among"), expression=value.copy()) for n, value in enumerate(values)]
+    same = [
+        exp.EQ(this=sql.column(f"$k{n}", table="$among"), expression=value.copy()) for n, value in enumerate(values)
+    ]
     return exp.Exists(
         this=exp.select(sql.literal(1), copy=False)
-        .from_(keys.subquery("among", copy=False), copy=False)
+        .from_(keys.subquery(exp.to_identifier("$among", quoted=True), copy=False), copy=False)
         .where(*same, copy=False)
     )

@@ -156,7 +156,8 @@ def _shown(column: str, does: Doing, result: exp.Expr) -> dict[str, exp.Expr]:
 
 
 def _reason(does: Doing, reset: exp.Expr) -> exp.Expr:
-    reasons = {_LATER: sql.column("$later"), _DELETED: sql.column("$ended"), _RESET: reset}
+    outdone = exp.And(this=sql.column("$live"), expression=exp.Paren(this=reset))
+    reasons = {_LATER: sql.column("$later"), _DELETED: sql.column("$ended"), _RESET: outdone}
     ifs = [exp.If(this=test, true=exp.Literal.string(text)) for text, test in reasons.items()]
     return exp.Case(ifs=ifs, default=does.idle)
 

@@ -36,7 +36,7 @@ from esanalytics.projections import (
 )
 from esanalytics.store import Log, Relation, arrived_after, may_arrive_inside, skewed_after, unbounded
 from esanalytics.timetravel._definitions import key_test
-from esanalytics.timetravel._saved import Saved
+from esanalytics.timetravel._saved import Saved, saved_rows
 from esanalytics.timetravel._views import Views
 
 __all__ = ["Resuming", "may_differ"]
@@ -76,10 +76,12 @@ class Resuming:
     def state(self, views: Views, *, with_orders: bool = False) -> exp.Query:
         """Compose the state: rows that nothing happened to as they are, the others folded on."""
         is_joined = is_mergeable(self.plan) and skewed_after(self.log, self.saved.position) is None
-        steps, in_place = self._joining(views, with_orders) if is_joined else self._following(views)
+        carried = [*order_columns(self.plan).values()]
+        compose = self._joining if is_joined else self._following
+        steps, in_place = compose(views, carried if with_orders or is_joined else [])
         order = by_position() if in_place else by_time()
         plan = from_saved(self.moved)
-        orders = saved_order(plan) if is_joined and (with_orders or not in_place) else {}
+        orders = saved_order(plan) if with_orders or (is_joined and not in_place) else {}
         source = steps.pop(_MOVES) if _reads_once(plan) else _read(_MOVES)
         folded = compile_plan(
             plan,
@@ -96,12 +98,12 @@ class Resuming:
 
     def versions(self, views: Views, *, standing: bool) -> exp.Query:
         """Compose the versions since what is saved; with ``standing`` also those that stood then."""
-        steps, in_place = self._following(views, standing=standing)
+        steps, in_place = self._following(views, [], standing=standing)
         order = by_position() if in_place else by_time()
         plan = from_saved(self.moved)
         return _after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
 
-    def _joining(self, views: Views, with_orders: bool) -> tuple[dict[str, exp.Query], bool]:  # noqa: FBT001
+    def _joining(self, views: Views, orders: Sequence[str]) -> tuple[dict[str, exp.Query], bool]:
         """Compose the moves where late events join what is saved; tell whether ``position`` is their order."""
         views.files.append(self.saved.path)
         tail, found = views.add(self.log.since(self.saved.at))
@@ -111,10 +113,11 @@ class Resuming:
         if late is not None:
             new, in_place = exp.union(new, late, distinct=False, copy=False), False
         steps = {_TAIL: new, _CHANGED: self._keys(_read(_TAIL))}
-        orders = [*order_columns(self.plan).values()] if with_orders or not in_place else []
         return {**steps, _MOVES: self._joined(self._is_among(_CHANGED), orders=orders)}, in_place
 
-    def _following(self, views: Views, *, standing: bool = False) -> tuple[dict[str, exp.Query], bool]:
+    def _following(
+        self, views: Views, orders: Sequence[str], *, standing: bool = False
+    ) -> tuple[dict[str, exp.Query], bool]:
         """Compose the moves where all events follow what is saved, or their keys are folded from the start."""
         views.files.append(self.saved.path)
         touched = self._touched(views)
@@ -123,7 +126,7 @@ class Resuming:
         if touched is None:
             known = [] if standing else [self._is_among(_CHANGED)]
             steps: dict[str, exp.Query] = {_TAIL: after, _CHANGED: self._keys(_read(_TAIL))}
-            return {**steps, _MOVES: self._joined(*known)}, self.in_place(found)
+            return {**steps, _MOVES: self._joined(*known, orders=orders)}, self.in_place(found)
         whole, everything = views.add(self.log)
         raw = [scalar(value) for value in self.plan.keys.values()]
         again = moves(self.plan, whole, (*self.pinned, key_test(raw, _read(_TOUCHED))))
@@ -133,7 +136,9 @@ class Resuming:
         changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True, copy=False)
         known = [exp.Not(this=self._is_among(_TOUCHED)), *([] if standing else [self._is_among(_CHANGED)])]
         steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False, copy=False), _CHANGED: changed}
-        return {**steps, _MOVES: self._joined(*known)}, self.in_place(found) and self.in_place(everything)
+        return {**steps, _MOVES: self._joined(*known, orders=orders)}, self.in_place(found) and self.in_place(
+            everything
+        )
 
     def _touched(self, views: Views) -> exp.Query | None:
         """Compose the keys that are to be folded again; None where the files prove that there are none."""
@@ -178,7 +183,7 @@ class Resuming:
         wanted = [*pins(on_columns(self.plan), self.key), *conditions]
         wanted += [] if self.among is None else [key_test(keys, self.among)]
         columns = [sql.column(name) for name in names]
-        select = exp.select(*columns, copy=False).from_(sql.parquet([self.saved.path]), copy=False)
+        select = exp.select(*columns, copy=False).from_(saved_rows(self.plan, self.saved.path), copy=False)
         return select.where(*wanted, copy=False) if wanted else select
 
     def _is_among(self, step: str) -> exp.Expr:

@@ -11,20 +11,23 @@ import hashlib
 import json
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sqlglot import exp
+
+from esanalytics import _sql as sql
 from esanalytics._disk import sync
 from esanalytics._instants import instant, iso
 from esanalytics.errors import StoreError
 from esanalytics.projections import SettledPlan
 from esanalytics.store import Log, folder_of, prefix_of
 
-__all__ = ["FORMAT", "Saved", "fingerprint", "nearest", "read", "remove", "write"]
+__all__ = ["FORMAT", "Saved", "fingerprint", "nearest", "read", "remove", "saved_rows", "stored", "write"]
 
 FORMAT = 1
 """The format of a saved state; one of a greater format is passed over."""
@@ -130,6 +133,26 @@ def write(store: Path, known: Saved, rows: Callable[[str], int]) -> Saved:
     return saved
 
 
+def stored(plan: SettledPlan, names: Iterable[str]) -> list[exp.Expr]:
+    """Select columns of a state in types that Parquet takes: lists of payload values as one payload value each."""
+    lists = _lists(plan)
+    return [sql.alias(sql.cast(sql.column(n), "VARIANT"), n) if n in lists else sql.column(n) for n in names]
+
+
+def saved_rows(plan: SettledPlan, path: str) -> exp.Expr:
+    """Read the rows of a state, in the types that they had."""
+    lists = {name: sql.cast(sql.column(name), type_) for name, type_ in _lists(plan).items()}
+    if not lists:
+        return sql.parquet([path])
+    again = [exp.alias_(value, name, quoted=True) for name, value in lists.items()]
+    select = exp.select(exp.Star(replace=again), copy=False).from_(sql.parquet([path]), copy=False)
+    return select.subquery("stored", copy=False)
+
+
+def _lists(plan: SettledPlan) -> dict[str, str]:
+    return {column.name: column.type for column in plan.columns if column.type == "VARIANT[]"}
+
+
 def remove(file: str) -> None:
     """Delete the saved state in a file: first what makes it one."""
     path = Path(file)
@@ -147,7 +170,8 @@ def _folder(store: Path, projection: str) -> Path:
 def _write_manifest(path: Path, saved: Saved) -> None:
     facts = {name: iso(value) if isinstance(value, dt.datetime) else value for name, value in asdict(saved).items()}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps({"format": FORMAT, **facts, "path": Path(saved.path).name}, indent=1), encoding="utf-8")
+    told = {"format": FORMAT, **facts, "path": Path(saved.path).name}
+    part.write_text(json.dumps({**told, "told": _digest_of_facts(told)}, indent=1), encoding="utf-8")
     sync(part)
     part.replace(path)
     sync(path.parent)
@@ -168,15 +192,22 @@ def _read(folder: Path) -> Iterator[Saved]:
 def _parsed(path: Path, text: str) -> Saved | None:
     try:
         facts: dict[str, Any] = json.loads(text)
-        found = facts.pop("format")
-        if found > FORMAT:
-            _pass_over(path, f"has format {found}, this version reads up to {FORMAT}")
+        if facts["format"] > FORMAT:
+            _pass_over(path, f"has format {facts['format']}, this version reads up to {FORMAT}")
             return None
+        if facts.pop("told") != _digest_of_facts(facts):
+            _pass_over(path, "has an altered manifest")
+            return None
+        facts.pop("format")
         times = {name: instant(facts.pop(name)) for name in ("at", "recorded_at", "created_at")}
         return Saved(**(facts | times | {"path": str(path.parent / facts["path"])}))
     except (ValueError, KeyError, TypeError, AttributeError):
         _pass_over(path, "is damaged")
         return None
+
+
+def _digest_of_facts(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _is_whole(saved: Saved) -> bool:
@@ -193,7 +224,7 @@ def _is_whole(saved: Saved) -> bool:
 def _pass_over(path: Path, reason: str) -> None:
     warnings.warn(
         f"snapshot {str(path)!r} {reason}; it is passed over, answers are computed without it; "
-        "drop it, and take it again",
+        "delete it, and take it again",
         UserWarning,
         stacklevel=2,
     )

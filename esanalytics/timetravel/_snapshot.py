@@ -10,7 +10,7 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics._instants import Instant, instant, iso
 from esanalytics.errors import ProjectionError, UnsupportedError
-from esanalytics.projections import Projection
+from esanalytics.projections import Projection, order_columns
 from esanalytics.store import Log, Store, folder_of, result
 from esanalytics.timetravel import _saved
 from esanalytics.timetravel._compiled import Compiled, compiled
@@ -108,7 +108,10 @@ def refresh(store: Store, projection: Definition) -> Snapshot:
         projection: what to fold; an `ea.Projection`.
 
     Raises:
-        as `snapshot`.
+        CompileError: the types in the log do not allow what the projection says.
+        ProjectionError: there is no event.
+        StoreError: the disk is full, or may not be written to.
+        UnsupportedError: the projection is SQL or a Python function.
     """
     definition = _foldable(projection)
     settled = compiled(_log_of(store), definition)
@@ -152,7 +155,10 @@ def _write(settled: Compiled, path: str) -> int:
     """Write the rows, sorted by key, so that those of one key lie together."""
     views = Views()
     table = settled.state(views, with_orders=True)
-    ordered = exp.select(exp.Star(), copy=False).from_(table.tree.subquery("state", copy=False), copy=False)
+    names = [*table.keys, *table.columns, *order_columns(settled.plan).values()]
+    ordered = exp.select(*_saved.stored(settled.plan, names), copy=False).from_(
+        table.tree.subquery("state", copy=False), copy=False
+    )
     ordered = ordered.order_by(*(sql.column(name) for name in table.keys), copy=False)
     return result(settled.log, lambda: views.plan(ordered)).write_parquet(path)
 

@@ -52,8 +52,6 @@ def _followed(log: Log, table: Table, views: Views, tree: exp.Expr) -> exp.Selec
     for n in range(len(found)):
         new, old = sql.column(f"$part{n}"), sql.column(f"$was{n}")
         running[f"$count{n}"] = _over(exp.Sum(this=exp.Sub(this=_is_there(new), expression=_is_there(old))), [])
-        if not isinstance(found[n], exp.Filter) and isinstance(found[n], exp.Count):
-            continue
         if not isinstance(_bare(found[n]), exp.Count):
             running[f"$sum{n}"] = _over(exp.Sum(this=exp.Sub(this=_or_zero(new), expression=_or_zero(old))), [])
     sums = exp.select(exp.Star(), *_named(running), copy=False).from_(pairs.subquery("pairs", copy=False), copy=False)
@@ -69,7 +67,8 @@ def _aggregates(tree: exp.Expr) -> list[exp.Expr]:
     found: list[exp.Expr] = []
     for node in tree.find_all(exp.Sum, exp.Count, exp.Avg):
         whole = node.parent if isinstance(node.parent, exp.Filter) else node
-        plain = not isinstance(whole.parent, exp.Window) and not isinstance(node.this, exp.Distinct | exp.Order)
+        outer = not isinstance(whole.parent, exp.Window) and node.find_ancestor(exp.Query) is None
+        plain = outer and not isinstance(node.this, exp.Distinct | exp.Order)
         if plain and not node.args.get("expressions") and whole not in found:
             found.append(whole)
     return found

@@ -223,6 +223,12 @@ def test_an_event_between_two_of_one_instant_is_found(store):
     assert ea.bisect(store, orders, "sum(total) = 8").event["position"] == 6
 
 
+def test_late_events_are_looked_at_in_their_place(store):
+    store.append([order(0, "A", "p", n=20), order(0, "A", "q", n=-30)])
+    for predicate in ("sum(total) < -5", "max(total) >= 20", "count(*) >= 1"):
+        assert ea.bisect(store, orders, predicate).event["position"] == (7 if "sum" in predicate else 6)
+
+
 def test_a_deletion_may_be_the_event_that_makes_a_whole_state_so(store):
     store.append([order(0, "A", "p", n=1)])
     found = ea.bisect(store, orders, "sum(total) = 1 and count(*) = 1", at=START + 3 * MINUTE)

@@ -292,7 +292,7 @@ def test_a_late_event_of_a_skewed_clock_moves_the_events_inside_a_snapshot(tmp_p
 
 def test_a_snapshot_of_a_changed_definition_is_not_used(store):
     ea.snapshot(store, orders)
-    changed = ea.Projection("orders", orders.key, {**orders.on, "Add": {"total": ea.add(1)}})
+    changed = ea.Projection("orders", orders.key, {**orders.on, "Add": {**orders.on["Add"], "total": ea.add(1)}})
     assert not uses_one(ea.state_at(store, changed))
     assert rows(ea.state_at(store, changed), changed)["o",]["total"] == 1
     again = ea.Projection("orders", "stream_id", dict(orders.on))

@@ -4,6 +4,8 @@ from histories import (
     KEYS,
     MINUTE,
     RECORDED,
+    START,
+    STATUS,
     Reference,
     alike,
     changes,
@@ -133,3 +135,24 @@ def test_with_events_every_answer_is_that_of_a_store_that_has_them_too(tmp_path,
     assert alike(rows(ea.state_at(log, projection, at), projection), wanted.state(at))
     assert alike(in_order(spans(ea.history(log, projection), projection)), in_order(wanted.history()))
     assert alike(rows(ea.state_at(store, projection), projection), Reference(projection, placed(batches)).state())
+
+
+def test_an_event_that_is_added_before_others_is_folded_before_them(tmp_path):
+    statuses = ea.Projection("statuses", "stream_id", {"A": {"status": STATUS, "all": ea.append(STATUS)}})
+    store = store_of(tmp_path, [])
+    store.append([happened(1, status="placed"), happened(3, status="paid")])
+    log = store.log.with_events([happened(2, status="packed"), happened(4, status="sent")])
+    assert rows(ea.state_at(log, statuses, START + 3 * MINUTE), statuses) == {
+        ("o",): {"status": "paid", "all": ["placed", "packed", "paid"]}
+    }
+    found = in_order(spans(ea.history(log, statuses), statuses))
+    assert [(row["status"], begin, end) for _, row, begin, end, *_ in found] == [
+        ("placed", START + MINUTE, START + 2 * MINUTE),
+        ("paid", START + 3 * MINUTE, START + 4 * MINUTE),
+        ("packed", START + 2 * MINUTE, START + 3 * MINUTE),
+        ("sent", START + 4 * MINUTE, None),
+    ]
+
+
+def happened(minute, **data):
+    return {"stream_id": "o", "type": "A", "occurred_at": START + minute * MINUTE, "data": data}
