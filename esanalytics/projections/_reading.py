@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from esanalytics import _sql as sql
-from esanalytics.errors import ProjectionError
+from esanalytics.errors import ProjectionError, UnsupportedError
 from esanalytics.projections._assignments import SETTERS, Delete
 from esanalytics.projections._cases import condition
 from esanalytics.projections._cast import cast
@@ -88,7 +88,10 @@ def pins(plan: Plan, key: Any) -> tuple[exp.Expr, ...]:  # noqa: ANN401  a value
     if len(given) != len(plan.keys):
         reason = f"the key has {len(plan.keys)} columns ({', '.join(plan.keys)}), {len(given)} were given"
         raise ProjectionError(plan.name, reason, "give a value for each, as a tuple")
-    return tuple(_pin(part, value) for part, value in zip(given, plan.keys.values(), strict=True))
+    try:
+        return tuple(_pin(part, value) for part, value in zip(given, plan.keys.values(), strict=True))
+    except UnsupportedError as error:
+        raise ProjectionError(plan.name, f"not a key: {key!r}", "give plain values, several as a tuple") from error
 
 
 def _pin(given: Any, value: Typed) -> exp.Expr:  # noqa: ANN401  a value of the key's type

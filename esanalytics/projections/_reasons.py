@@ -53,7 +53,7 @@ def doing(plan: Plan, column: Column, before: Tree) -> Doing:
     return Doing(
         concerned=condition(plan.cases, frozenset(step.case for step in column.steps) | deleting(plan)),
         action=exp.Case(ifs=[exp.If(this=ended or exp.true(), true=exp.Literal.string("delete"))], default=word),
-        value=choose(lambda step: sql.cast(scalar(step.value), "VARIANT")),
+        value=choose(_operand),
         sets=(effective(column, frame) or exp.true()) if is_set else exp.false(),
         idle=choose(lambda step: _idle(step, before)),
     )
@@ -67,6 +67,18 @@ def _chooser(plan: Plan, column: Column) -> Callable[[Callable[[Step], Tree]], T
         return exp.Case(ifs=ifs)
 
     return choose
+
+
+def _operand(step: Step) -> Tree:
+    """Give what a step assigns, as VARIANT.
+
+    A constant is hidden from the optimizer: DuckDB 2.0 takes one that is cast to VARIANT for the type of another branch.
+    """
+    value = scalar(step.value)
+    if step.value.op == "constant":
+        always = exp.NullSafeNEQ(this=sql.column("event_id"), expression=exp.Literal.string(""))
+        value = exp.Case(ifs=[exp.If(this=always, true=value)])
+    return sql.cast(value, "VARIANT")
 
 
 def _idle(step: Step, before: Tree) -> Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -116,6 +117,7 @@ def _answer(definition: Reducer, connection: Connection, process: BaseProcess) -
 
 def _work(task: _Task, connection: Connection) -> None:
     """Do a part, in a process of its own; tell how far it is, then what came of it."""
+    os.dup2(2, 1)  # what the function prints is no part of an answer on stdout
     memory, threads, spill = task.settings
     engine = DuckDB(memory, threads, spill)
     try:

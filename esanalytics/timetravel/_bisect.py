@@ -133,6 +133,8 @@ class _Question:
     def of_versions(self, found: Settled) -> Bisection:
         views = Views()
         table = found.versions(views)
+        if self._is_empty(table, views):
+            return Bisection(self.text)
         self._check(table, views)
         row: Row | None
         if is_aggregate(self.tree):
@@ -162,6 +164,11 @@ class _Question:
         before = _first(result(cut.before, lambda: rows.plan(old.tree)))
         return Bisection(self.text, event, key, before, after)
 
+    def _is_empty(self, table: Table, views: Views) -> bool:
+        """Tell whether no event has part in the state: then nothing is known of its columns."""
+        any_row = exp.select(sql.literal(1), copy=False).from_(table.tree.subquery("state", copy=False), copy=False)
+        return not result(self.log, lambda: views.plan(any_row.limit(1, copy=False))).head(1)
+
     def _holding(self, log: Log, found: BySql, *, whole: bool) -> Row | None:
         """Give a row of the state for which the predicate holds."""
         views = Views()
@@ -180,6 +187,9 @@ class _Question:
 
     def _check(self, table: Table, views: Views) -> None:
         """Check that the predicate is boolean and names what there is."""
+        if self.tree.find(exp.Window, exp.Placeholder, exp.Parameter):
+            reason = f"the predicate {self.text!r} has a window or a parameter in it"
+            raise CompileError(self.definition.name, reason, "ask about the columns of a row, or about all rows")
         asked = exp.select(sql.alias(self.tree.copy(), "holds"), copy=False).from_(
             table.tree.subquery("state", copy=False), copy=False
         )

@@ -12,7 +12,7 @@ from esanalytics import _sql as sql
 from esanalytics.engines import select_only
 from esanalytics.errors import ProjectionError, UnsupportedError
 from esanalytics.store import Log, engine_of, result
-from esanalytics.timetravel._definitions import Table, key_test
+from esanalytics.timetravel._definitions import Table
 from esanalytics.timetravel._views import Views
 
 __all__ = ["BySql", "SqlProjection"]
@@ -87,21 +87,26 @@ class BySql:
             )
             raise ProjectionError(definition.name, reason, "give a value for each, as a tuple")
         text = select_only(engine_of(log), definition.sql)
+        tree = sql.as_tree(text)
+        if tree is not None and tree.find(exp.Placeholder, exp.Parameter):
+            raise UnsupportedError(f"SqlProjection {definition.name!r} has a parameter in it", "write the value itself")
         return cls(log, definition.name, text, tuple(definition.key), wanted)
 
-    def state(self, views: Views, among: exp.Query | None = None) -> Table:
+    def state(self, views: Views, among: exp.Query | None = None) -> Table:  # noqa: ARG002  as every definition has it
         """Compose the rows that the query gives on the view."""
         types = self._types()
         missing = next((name for name in self.keys if name not in types), None)
         if missing is not None:
             reason = f"its query has no column {missing!r}, which is its key; it has {', '.join(types)}"
             raise ProjectionError(self.name, reason, "name the key's columns as the query does")
-        rows = views.add_query(self.log, self.text)
-        select = exp.select(exp.Star(), copy=False).from_(rows, copy=False)
-        wanted = [sql.equals(sql.column(name), value) for name, value in zip(self.keys, self.key or (), strict=False)]
-        if among is not None:
-            wanted.append(key_test([sql.column(name) for name in self.keys], among))
+        own = next((name for name in types if name.startswith("$")), None)
+        if own is not None:
+            raise ProjectionError(self.name, f"its column {own!r} begins with '$'", "such names are the library's own")
         columns = tuple(name for name in types if name not in self.keys)
+        names = [sql.column(name) for name in (*self.keys, *columns)]
+        select = exp.select(*names, copy=False).from_(views.add_query(self.log, self.text), copy=False)
+        given = zip(self.keys, self.key or (), strict=False)
+        wanted = [_is(name, types[name], value) for name, value in given]
         nested = frozenset(name for name in columns if "VARIANT" in types[name])
         return Table(select.where(*wanted, copy=False) if wanted else select, self.keys, columns, nested)
 
@@ -128,3 +133,7 @@ class BySql:
         views = Views()
         views.add(self.log)
         return result(self.log, lambda: views.plan(self.text)).types
+
+
+def _is(name: str, type_: str, value: Any) -> exp.Expr:  # noqa: ANN401  a value of the key's type
+    return exp.EQ(this=sql.column(name), expression=sql.try_cast(sql.literal(value), type_))

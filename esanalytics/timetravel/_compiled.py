@@ -110,7 +110,8 @@ class Compiled:
 
     def _table(self, tree: exp.Query) -> Table:
         nested = frozenset(column.name for column in self.plan.columns if "VARIANT" in column.type)
-        return Table(tree, tuple(self.plan.keys), tuple(column.name for column in self.plan.columns), nested)
+        types = tuple(value.type for value in self.plan.keys.values())
+        return Table(tree, tuple(self.plan.keys), tuple(c.name for c in self.plan.columns), nested, types)
 
     def pinned(self, among: exp.Query | None = None) -> tuple[exp.Expr, ...]:
         """Write the conditions that an event belongs to a wanted key."""

@@ -30,12 +30,14 @@ class Table:
         keys: the names of the key's columns.
         columns: the names of the others.
         nested: of these, those whose values are compared as JSON.
+        key_types: the types of the key's columns.
     """
 
     tree: exp.Query
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     nested: frozenset[str] = frozenset()
+    key_types: tuple[str, ...] = ()
 
 
 class Settled(Protocol):

@@ -11,7 +11,7 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics._instants import Instant, instant
 from esanalytics.engines import Plan, Result
-from esanalytics.errors import CompileError
+from esanalytics.errors import CompileError, ProjectionError
 from esanalytics.events import by_position, by_time, sorting
 from esanalytics.projections import Doing, compile_versions, doing, moves
 from esanalytics.store import Log, Store
@@ -43,7 +43,8 @@ def explain(
     what it set or added; ``result``, the column's value after it; ``reason``, NULL where the event counts for the
     value, else why it does not: ``later than at``, ``deleted`` (the entity ended after it), ``before the last set``,
     ``NULL is passed over``, ``there was a value already``, ``it has no such field``. The last ``result`` up to ``at``
-    is the value. For a Python function ``action`` is ``reduce``, and an event counts for a column that it changed.
+    is the value. For a Python function ``action`` is ``reduce``, and an event that leaves a column as it was has the
+    reason ``it changed nothing``.
 
     Args:
         log: a store, or any view of one.
@@ -65,6 +66,12 @@ def explain(
     definition = checked(projection)
     seen = bounded(log, None, known_at)
     bound = None if at is None else instant(at)
+    if key is None:
+        raise ProjectionError(
+            definition.name,
+            "explain is about one key, None was given",
+            "name it, as a tuple where it has several columns",
+        )
     later = exp.false() if bound is None else exp.GT(this=sql.column("effective_at"), expression=sql.literal(bound))
 
     def plan() -> Plan:
@@ -163,6 +170,8 @@ def _reason(does: Doing, reset: exp.Expr) -> exp.Expr:
 
 
 def _put_together(parts: Sequence[exp.Select], steps: dict[str, exp.Query]) -> exp.Query:
+    if not parts:
+        return _nothing()
     whole: exp.Query = parts[0]
     for part in parts[1:]:
         whole = exp.union(whole, part, distinct=False, copy=False)
@@ -178,12 +187,21 @@ def _put_together(parts: Sequence[exp.Select], steps: dict[str, exp.Query]) -> e
     return query
 
 
+def _nothing() -> exp.Select:
+    """Give no row, where there is no column to explain."""
+    types = dict(zip(_PLACE, ("TIMESTAMPTZ", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT"), strict=True))
+    types |= {"column": "VARCHAR", "action": "VARCHAR", "value": "VARIANT", "result": "VARIANT", "reason": "VARCHAR"}
+    nothing = [sql.alias(sql.cast(exp.null(), type_), name) for name, type_ in types.items()]
+    return exp.select(*nothing, copy=False).where(exp.false(), copy=False)
+
+
 def _observed(found: Settled, name: str, column: str | None, later: exp.Expr, views: Views) -> exp.Query:
     """Explain by what the rows were before and after each event: the function itself says nothing."""
     table = found.versions(views)
     marks = {label: f"${label}" for label in ("effective_at", "type", "event_id", "position", "version")}
     parts = []
-    for place, wanted in enumerate(known_column(name, table.columns, column)):
+    known = known_column(name, table.columns, column) if table.columns else []
+    for place, wanted in enumerate(known):
         parts.append(_observed_column(place, wanted, marks, later))
     return _put_together(parts, {_STEPS: table.tree})
 
@@ -199,10 +217,13 @@ def _observed_column(place: int, wanted: str, marks: dict[str, str], later: exp.
     is_later = later.transform(lambda node: sql.column("$effective_at") if isinstance(node, exp.Column) else node)
     same = exp.NullSafeEQ(this=text, expression=before)
     ended = exp.Not(this=sql.column("$live"))
+    known = exp.And(this=ended.copy(), expression=exp.Not(this=exp.Paren(this=is_later.copy())))
+    gone = _any_later(known, order)
     action = exp.Case(ifs=[exp.If(this=ended, true=exp.Literal.string("delete"))], default=exp.Literal.string("reduce"))
     reason = exp.Case(
         ifs=[
             exp.If(this=is_later, true=exp.Literal.string(_LATER)),
+            exp.If(this=gone, true=exp.Literal.string(_DELETED)),
             exp.If(this=same, true=exp.Literal.string(_SAME)),
         ]
     )
@@ -224,12 +245,12 @@ def _step(name: str) -> exp.Table:
     return exp.Table(this=exp.to_identifier(name, quoted=True))
 
 
-def _any_later(test: exp.Expr) -> exp.Expr:
+def _any_later(test: exp.Expr, order: Sequence[exp.Expr] | None = None) -> exp.Expr:
     """Test that something holds for an event after this one."""
     counted = exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=test))
     spec = exp.WindowSpec(kind="ROWS", start="1", start_side="FOLLOWING", end="UNBOUNDED", end_side="FOLLOWING")
-    order = exp.Order(expressions=sorting(by_place=False))
-    return exp.GT(this=exp.Window(this=counted, order=order, spec=spec), expression=sql.literal(0))
+    terms = exp.Order(expressions=[term.copy() for term in order or sorting(by_place=False)])
+    return exp.GT(this=exp.Window(this=counted, order=terms, spec=spec), expression=sql.literal(0))
 
 
 def _window(value: exp.Expr) -> exp.Expr:

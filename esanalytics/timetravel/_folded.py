@@ -70,4 +70,4 @@ class Folded:
         if among is not None:
             tree = exp.select(exp.Star(), copy=False).from_(tree.subquery("rows", copy=False), copy=False)
             tree = tree.where(key_test([sql.column(name) for name in _KEY], among), copy=False)
-        return Table(tree, _KEY, found.columns, frozenset(found.columns))
+        return Table(tree, _KEY, found.columns, frozenset(found.columns), ("VARCHAR", "VARCHAR"))

@@ -181,7 +181,7 @@ def _write_manifest(path: Path, saved: Saved) -> None:
 def _read(folder: Path) -> Iterator[Saved]:
     for path in sorted(folder.glob("state-*.json")):
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_bytes()
         except FileNotFoundError:
             continue  # another process has dropped it
         saved = _parsed(path, text)
@@ -189,7 +189,7 @@ def _read(folder: Path) -> Iterator[Saved]:
             yield saved
 
 
-def _parsed(path: Path, text: str) -> Saved | None:
+def _parsed(path: Path, text: bytes) -> Saved | None:
     try:
         facts: dict[str, Any] = json.loads(text)
         if facts["format"] > FORMAT:
