@@ -226,12 +226,44 @@ def _field_of(found: exp.Column) -> exp.Expr | None:
 
 
 def _needs_type(field: exp.Expr) -> bool:
-    if isinstance(field.parent, _NEEDS_TYPE) or field.arg_key == "partition_by":
+    if isinstance(field.parent, _NEEDS_TYPE) or field.arg_key == "partition_by" or _is_compared(field):
         return True
     select = field.find_ancestor(exp.Select)
     shown = isinstance(field.parent, exp.Select | exp.Alias) and field.parent_select is select
-    group = select.args.get("group") if select is not None else None
-    return shown and group is not None and bool(group.args.get("all"))
+    return shown and select is not None and _is_used(field, select)
+
+
+def _is_compared(field: exp.Expr) -> bool:
+    """Tell whether a field is compared with something else than text: 79.5 is not 79.50 to DuckDB there."""
+    parent = field.parent
+    if isinstance(parent, exp.In):
+        return any(not _is_text(option) for option in parent.expressions)
+    if not isinstance(parent, exp.EQ | exp.NEQ | exp.NullSafeEQ | exp.NullSafeNEQ):
+        return False
+    other = parent.expression if parent.this is field else parent.this
+    number = other.this if isinstance(other, exp.Neg) else other
+    return isinstance(number, exp.Literal) and not number.is_string
+
+
+def _is_text(value: exp.Expr) -> bool:
+    return not isinstance(value, exp.Literal) or value.is_string
+
+
+def _is_used(field: exp.Expr, select: exp.Select) -> bool:
+    """Tell whether a select goes on with a field that it shows: it groups or sorts by it, or stands inside another."""
+    group, order = select.args.get("group"), select.args.get("order")
+    if select.args.get("distinct") or select.find_ancestor(exp.Query) or (group and group.args.get("all")):
+        return True
+    item = field.parent if isinstance(field.parent, exp.Alias) else field
+    place = next((n for n, found in enumerate(select.expressions, start=1) if found is item), 0)
+    terms = [*(group.expressions if group else ()), *(term.this for term in (order.expressions if order else ()))]
+    return any(_names(term, item, place) for term in terms)
+
+
+def _names(term: exp.Expr, item: exp.Expr, place: int) -> bool:
+    if isinstance(term, exp.Literal):
+        return not term.is_string and term.name == str(place)
+    return isinstance(item, exp.Alias) and isinstance(term, exp.Column) and term.name.lower() == item.alias.lower()
 
 
 def text(tree: exp.Expr, *, pretty: bool = False) -> str:

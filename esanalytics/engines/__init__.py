@@ -1,8 +1,8 @@
 """Engines: what runs a query, the gate that a user's SQL passes, and the lazy result it gives."""
 
-from esanalytics.engines._aggregates import is_aggregate
+from esanalytics.engines._aggregates import aggregates_in, is_aggregate
 from esanalytics.engines._duckdb import DuckDB
 from esanalytics.engines._gate import predicate, select_only
 from esanalytics.engines._result import Plan, Result, prepared
 
-__all__ = ["DuckDB", "Plan", "Result", "is_aggregate", "predicate", "prepared", "select_only"]
+__all__ = ["DuckDB", "Plan", "Result", "aggregates_in", "is_aggregate", "predicate", "prepared", "select_only"]

@@ -7,17 +7,19 @@ from functools import cache
 import duckdb
 from sqlglot import exp
 
-__all__ = ["is_aggregate"]
+__all__ = ["aggregates_in", "is_aggregate"]
 
 
 def is_aggregate(tree: exp.Expr) -> bool:
     """Tell whether an expression calls an aggregate itself: not over a window, nor in a subquery."""
-    calls = (
-        node
-        for node in tree.find_all(exp.Func)
-        if not isinstance(node.parent, exp.Window) and node.find_ancestor(exp.Query) is None
-    )
-    return any(_name(node) in _aggregates() for node in calls)
+    return bool(aggregates_in(tree))
+
+
+def aggregates_in(tree: exp.Expr) -> list[exp.Expr]:
+    """List the aggregates that an expression calls itself, each with its filter."""
+    calls = [node for node in tree.find_all(exp.Func) if _name(node) in _aggregates()]
+    whole = [node.parent if isinstance(node.parent, exp.Filter) else node for node in calls]
+    return [node for node in whole if not isinstance(node.parent, exp.Window) and not node.find_ancestor(exp.Query)]
 
 
 def _name(node: exp.Func) -> str:

@@ -72,7 +72,8 @@ def _chooser(plan: Plan, column: Column) -> Callable[[Callable[[Step], Tree]], T
 def _operand(step: Step) -> Tree:
     """Give what a step assigns, as VARIANT.
 
-    A constant is hidden from the optimizer: DuckDB 2.0 takes one that is cast to VARIANT for the type of another branch.
+    A constant is hidden from the optimizer: DuckDB 2.0 takes one that is cast to VARIANT for the type of another
+    branch.
     """
     value = scalar(step.value)
     if step.value.op == "constant":

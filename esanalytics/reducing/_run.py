@@ -58,14 +58,16 @@ def _warn(reducer: Reducer, outcomes: Sequence[Outcome]) -> None:
         return
     first = min(errors, key=lambda error: error.args[1:3])
     streams = "1 stream" if failed == 1 else f"{failed} streams"
-    warnings.warn(f"reducer {reducer.name!r} set {streams} aside; the first: {first}", UserWarning, _outside())
+    told = str(first).rpartition(";")[0] or str(first)
+    warnings.warn(f"reducer {reducer.name!r} set {streams} aside; the first: {told}", UserWarning, _outside())
 
 
 def _outside() -> int:
     """Count the frames between the warning and the first that is not of this library."""
     package = __name__.partition(".")[0]
     level, frame = 1, sys._getframe(1)  # noqa: SLF001  what warnings.warn itself does
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
+    ours = (package, "contextlib")  # a context manager of ours stands between
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in ours:
         level, frame = level + 1, frame.f_back
     return level
 

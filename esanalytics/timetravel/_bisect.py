@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -13,14 +14,14 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics._instants import Instant, iso
-from esanalytics.engines import Result, is_aggregate
+from esanalytics.engines import Result, aggregates_in, is_aggregate
 from esanalytics.engines import predicate as condition
 from esanalytics.errors import CompileError, EngineError, ProjectionError
 from esanalytics.store import Log, Store, engine_of, result
 from esanalytics.timetravel._by_sql import BySql
 from esanalytics.timetravel._definitions import MARKS, Settled, Table
 from esanalytics.timetravel._settling import Definition, bounded, checked, settled
-from esanalytics.timetravel._turning import first_of_cuts, first_of_whole
+from esanalytics.timetravel._turning import around, first_of_cuts, first_of_whole
 from esanalytics.timetravel._views import Views
 
 __all__ = ["Bisection", "bisect"]
@@ -39,6 +40,8 @@ class Bisection:
         key: the key's columns of the row that the event changed; empty where that is not known.
         before: that row before the event; None where there was none.
         after: that row after it; None where there is none any more.
+        values: of a predicate about the whole state, what its aggregates were ``before`` the event and ``after`` it,
+            by their texts.
     """
 
     predicate: str
@@ -46,6 +49,7 @@ class Bisection:
     key: Row | None = None
     before: Row | None = None
     after: Row | None = None
+    values: Mapping[str, Row] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.event is not None
@@ -54,6 +58,7 @@ class Bisection:
         if self.event is None:
             return f"never: {self.predicate}"
         lines = [f"{self.predicate}: first after {_named(self.event)}"]
+        lines += [f"  {text}: {_short(old)} -> {_short(new)}" for text, old, new in _pairs(self.values)]
         lines += [f"  {name}: {_short(old)} -> {_short(new)}" for name, old, new in _changes(self.before, self.after)]
         return "\n".join(lines)
 
@@ -62,7 +67,7 @@ class Bisection:
             return f"<p><b>never:</b> <code>{html.escape(self.predicate)}</code></p>"
         cells = (
             "".join(f"<td>{html.escape(str(cell))}</td>" for cell in (name, _short(old), _short(new)))
-            for name, old, new in _changes(self.before, self.after)
+            for name, old, new in [*_pairs(self.values), *_changes(self.before, self.after)]
         )
         body = "".join(f"<tr>{row}</tr>" for row in cells)
         head = "<tr><th>column</th><th>before</th><th>after</th></tr>"
@@ -113,6 +118,8 @@ def bisect(
     definition = checked(projection)
     seen = bounded(log, at, known_at)
     found = settled(seen, definition, key)
+    if not isinstance(predicate, str) and not callable(predicate):
+        raise TypeError(f"not a predicate: {predicate!r}; give a condition such as 'total < 0', or a function of a row")
     if not isinstance(predicate, str):
         return _by_function(seen, definition, found, predicate)
     question = _Question(seen, definition, predicate, _tree(seen, predicate))
@@ -146,7 +153,14 @@ class _Question:
                 .where(sql.column("$live"), self.tree, copy=False)
             )
             row = _first(result(self.log, lambda: views.plan(_in_order(live).limit(1, copy=False))))
-        return Bisection(self.text) if row is None else _found(self.log, self.definition, self.text, table, row)
+        if row is None:
+            return Bisection(self.text)
+        found_row = _found(self.log, self.definition, self.text, table, row)
+        return (
+            replace(found_row, values=self._values(found, found_row.event or {}))
+            if is_aggregate(self.tree)
+            else found_row
+        )
 
     def of_query(self, found: BySql) -> Bisection:
         views = Views()
@@ -158,11 +172,23 @@ class _Question:
             return Bisection(self.text)
         event, (before, after) = cut.event, (self._holding(log, found, whole=whole) for log in (cut.before, cut.after))
         if after is None or whole:
-            return Bisection(self.text, event, {})
+            return Bisection(self.text, event, {}, values=self._values(found, event))
         key = {name: after[name] for name in found.keys}
         old = settled(cut.before, self.definition, tuple(key.values())).state(rows := Views())
         before = _first(result(cut.before, lambda: rows.plan(old.tree)))
         return Bisection(self.text, event, key, before, after)
+
+    def _values(self, found: Settled, event: Row) -> dict[str, Row]:
+        """Ask for the predicate's aggregates before an event and after it."""
+        asked = {sql.text(call): call for call in aggregates_in(self.tree)}
+        sides = []
+        for log in around(self.log, event):
+            views = Views()
+            state = settled(log, self.definition, found.key).state(views).tree.subquery("state")
+            values = [sql.alias(call.copy(), f"v{n}") for n, call in enumerate(asked.values())]
+            query = exp.select(*values, copy=False).from_(state, copy=False)
+            sides.append(list((_first(result(log, partial(views.plan, query))) or {}).values()))
+        return {text: {"before": old, "after": new} for text, old, new in zip(asked, *sides, strict=True)}
 
     def _is_empty(self, table: Table, views: Views) -> bool:
         """Tell whether no event has part in the state: then nothing is known of its columns."""
@@ -295,6 +321,10 @@ def _changes(before: Row | None, after: Row | None) -> list[tuple[str, Any, Any]
     names = list(dict.fromkeys([*(before or {}), *(after or {})]))
     pairs = [(name, (before or {}).get(name), (after or {}).get(name)) for name in names]
     return [(name, old, new) for name, old, new in pairs if old != new]
+
+
+def _pairs(values: Mapping[str, Row]) -> list[tuple[str, Any, Any]]:
+    return [(text, value["before"], value["after"]) for text, value in values.items()]
 
 
 def _short(value: Any, length: int = 80) -> str:  # noqa: ANN401  any value of any column

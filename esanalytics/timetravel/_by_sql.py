@@ -105,6 +105,7 @@ class BySql:
         columns = tuple(name for name in types if name not in self.keys)
         names = [sql.column(name) for name in (*self.keys, *columns)]
         select = exp.select(*names, copy=False).from_(views.add_query(self.log, self.text), copy=False)
+        select.set("qualify", exp.Qualify(this=self._is_unique()))
         given = zip(self.keys, self.key or (), strict=False)
         wanted = [_is(name, types[name], value) for name, value in given]
         nested = frozenset(name for name in columns if "VARIANT" in types[name])
@@ -127,6 +128,17 @@ class BySql:
             f"SqlProjection {self.name!r} has no versions, for its query says nothing of single events",
             "ask state_at, diff or bisect; or say it as an ea.Projection or an @ea.reducer",
         )
+
+    def _is_unique(self) -> exp.Expr:
+        """Test that no other row has the same key, and fail where one has."""
+        times = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[sql.column(name) for name in self.keys])
+        columns = ", ".join(self.keys)
+        reason = f"SqlProjection '{self.name}' has two rows of one key ({columns})"
+        text = f"{reason}; name the columns that tell its rows apart"
+        failed = exp.If(
+            this=exp.GT(this=times, expression=sql.literal(1)), true=sql.function("error", exp.Literal.string(text))
+        )
+        return exp.Case(ifs=[failed], default=exp.true())
 
     def _types(self) -> dict[str, str]:
         """Find the columns of the query, without running it."""

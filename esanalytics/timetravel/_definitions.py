@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlglot import exp
 
@@ -42,6 +42,10 @@ class Table:
 
 class Settled(Protocol):
     """A definition of state, with its types settled, and the key it is asked for."""
+
+    @property
+    def key(self) -> Any:  # noqa: ANN401  a value of the key's type
+        """Only this key; None: all."""
 
     def state(self, views: Views, among: exp.Query | None = None) -> Table:
         """Compose the rows of the state at the end of the log.

@@ -80,7 +80,8 @@ def snapshot(store: Store, projection: Definition, at: Instant | None = None) ->
     bound = None if at is None else instant(at)
     last, recorded = _ends(log, bound)
     if last is None or recorded is None:
-        raise ProjectionError(definition.name, "there is no event to take a snapshot of", "append events first")
+        when, remedy = ("", "append events first") if bound is None else (f" up to {iso(bound)}", "choose a later time")
+        raise ProjectionError(definition.name, f"there is no event{when} to take a snapshot of", remedy)
     settled = compiled(log.at(last), definition)
     position = log.count()
     known = Saved(

@@ -6,7 +6,7 @@ are asked of the state after some events, halving what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from esanalytics.store import Log, engine_of, result
 from esanalytics.timetravel._definitions import Table
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Cut", "first_of_cuts", "first_of_whole"]
+__all__ = ["Cut", "around", "first_of_cuts", "first_of_whole"]
 
 _EXACT = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "DECIMAL", "BOOLEAN")
 _SAMPLES = 32
@@ -40,7 +40,8 @@ def _followed(log: Log, table: Table, views: Views, tree: exp.Expr) -> exp.Selec
     """Compose the query that follows the aggregates; None where they cannot be followed."""
     found = _aggregates(tree)
     rest = tree.transform(lambda node: exp.null() if node in found else node)
-    if not found or is_aggregate(rest) or not _are_exact(log, table, views, found):
+    wide = _exact_types(log, table, views, found) if found and not is_aggregate(rest) else None
+    if wide is None:
         return None
     keys = [sql.column(name) for name in table.keys]
     parts = {f"$part{n}": _part(aggregate) for n, aggregate in enumerate(found)}
@@ -53,7 +54,8 @@ def _followed(log: Log, table: Table, views: Views, tree: exp.Expr) -> exp.Selec
         new, old = sql.column(f"$part{n}"), sql.column(f"$was{n}")
         running[f"$count{n}"] = _over(exp.Sum(this=exp.Sub(this=_is_there(new), expression=_is_there(old))), [])
         if not isinstance(_bare(found[n]), exp.Count):
-            running[f"$sum{n}"] = _over(exp.Sum(this=exp.Sub(this=_or_zero(new), expression=_or_zero(old))), [])
+            less = exp.Sub(this=_or_zero(new, wide[n]), expression=_or_zero(old, wide[n]))
+            running[f"$sum{n}"] = _over(exp.Sum(this=less), [])
     sums = exp.select(exp.Star(), *_named(running), copy=False).from_(pairs.subquery("pairs", copy=False), copy=False)
     holds = tree.transform(lambda node: _value(node, found.index(node)) if node in found else node)
     shown = (
@@ -88,16 +90,19 @@ def _part(aggregate: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=aggregate.expression.this.copy(), true=value)])
 
 
-def _are_exact(log: Log, table: Table, views: Views, found: list[exp.Expr]) -> bool:
-    """Tell whether what is summed can be taken away again without an error."""
-    summed = [_part(each) for each in found if not isinstance(_bare(each), exp.Count)]
-    if not summed:
-        return True
-    asked = exp.select(*_named({f"v{n}": part for n, part in enumerate(summed)}), copy=False).from_(
-        table.tree.subquery("state", copy=False), copy=False
-    )
-    types = result(log, lambda: views.plan(asked)).types
-    return all(type_.startswith(_EXACT) for type_ in types.values())
+def _exact_types(log: Log, table: Table, views: Views, found: list[exp.Expr]) -> list[str | None] | None:
+    """Give the type in which each summand is taken away again without an error; None where one has none."""
+    parts = _named({f"v{n}": _part(each) for n, each in enumerate(found)})
+    asked = exp.select(*parts, copy=False).from_(table.tree.subquery("state"), copy=False)
+    types = list(result(log, lambda: views.plan(asked)).types.values())
+    counts = [isinstance(_bare(each), exp.Count) for each in found]
+    if not all(is_count or type_.startswith(_EXACT) for is_count, type_ in zip(counts, types, strict=True)):
+        return None
+    return [None if is_count else _wide(type_) for is_count, type_ in zip(counts, types, strict=True)]
+
+
+def _wide(type_: str) -> str:
+    return type_ if type_.startswith("DECIMAL") else "HUGEINT"
 
 
 def _value(aggregate: exp.Expr, number: int) -> exp.Expr:
@@ -121,8 +126,9 @@ def _is_there(value: exp.Expr) -> exp.Expr:
     return sql.cast(exp.Paren(this=there), "INTEGER")
 
 
-def _or_zero(value: exp.Expr) -> exp.Expr:
-    return exp.Coalesce(this=value.copy(), expressions=[sql.literal(0)])
+def _or_zero(value: exp.Expr, type_: str | None) -> exp.Expr:
+    wide = value.copy() if type_ is None else sql.cast(value.copy(), type_)
+    return exp.Coalesce(this=wide, expressions=[sql.literal(0)])
 
 
 def _over(value: exp.Expr, partition: list[exp.Column]) -> exp.Window:
@@ -197,6 +203,16 @@ class Cut:
     after: Log
 
 
+def around(log: Log, event: Mapping[str, Any]) -> tuple[Log, Log]:
+    """Give a log up to an event, without it and with it."""
+    until = log.at(event["effective_at"]).where(sql.text(_not_behind(event)))
+    same = exp.And(
+        this=sql.equals(sql.column("position"), event["position"]),
+        expression=sql.equals(sql.column("event_id"), event["event_id"]),
+    )
+    return until.where(sql.text(exp.Not(this=exp.Paren(this=same)))), until
+
+
 def first_of_cuts(log: Log, holding: Callable[[Log], object]) -> Cut | None:
     """Find the event with which something begins to hold of the log up to it, by halving; None: never."""
     events = log.sql(
@@ -219,7 +235,7 @@ def first_of_cuts(log: Log, holding: Callable[[Log], object]) -> Cut | None:
     return Cut(event, up_to(place - 1), up_to(place))
 
 
-def _not_behind(event: dict[str, Any]) -> exp.Expr:
+def _not_behind(event: Mapping[str, Any]) -> exp.Expr:
     """Test that an event of the same instant or earlier does not stand behind another."""
     earlier = exp.LT(this=sql.column("effective_at"), expression=sql.literal(event["effective_at"]))
     place = exp.Tuple(

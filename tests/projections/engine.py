@@ -103,9 +103,7 @@ def rows(con, projection, order, held, key=None):
     assert tuple(types) == column_names(projection)
     listed, _ = table(con, tree)
     names = tuple(key_columns(projection))
-    found = {
-        tuple(row[name] for name in names): {k: v for k, v in row.items() if k not in names} for row in listed
-    }
+    found = {tuple(row[name] for name in names): {k: v for k, v in row.items() if k not in names} for row in listed}
     assert len(found) == len(listed)
     return found, types
 
