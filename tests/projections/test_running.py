@@ -1,4 +1,4 @@
-"""The laws of running values: after each event a row is the fold of the events so far, and a saved state is a beginning."""
+"""The laws of running values: a row after an event is the fold so far, and a saved state is a beginning."""
 
 import datetime as dt
 import math
