@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,8 @@ from esanalytics.engines import predicate as condition
 from esanalytics.errors import CompileError, EngineError, ProjectionError
 from esanalytics.store import Log, Store, engine_of, result
 from esanalytics.timetravel._by_sql import BySql
-from esanalytics.timetravel._definitions import MARKS, Settled, Table
+from esanalytics.timetravel._definitions import MARKS, Settled, Table, in_order
+from esanalytics.timetravel._naming import nearest_names
 from esanalytics.timetravel._settling import Definition, bounded, checked, settled
 from esanalytics.timetravel._turning import around, first_of_cuts, first_of_whole
 from esanalytics.timetravel._views import Views
@@ -241,9 +241,8 @@ def _unknown(name: str, tree: exp.Expr, table: Table) -> CompileError | None:
     wanted = next((c.parts[0].name for c in tree.find_all(exp.Column) if c.parts[0].name.lower() not in known), None)
     if wanted is None:
         return None
-    near = difflib.get_close_matches(wanted, known.values(), n=3)
-    offered = " or ".join(repr(column) for column in near) if near else ", ".join(known.values())
-    return CompileError(name, f"the predicate names {wanted!r}, which is no column", f"there is {offered}")
+    reason = f"the predicate names {wanted!r}, which is no column"
+    return CompileError(name, reason, nearest_names(wanted, [*known.values()]))
 
 
 def _by_function(
@@ -303,8 +302,7 @@ def _event(log: Log, row: Row) -> dict[str, Any]:
 
 
 def _in_order(select: exp.Select) -> exp.Select:
-    marks = ("$effective_at", "$version", "$position")
-    return select.order_by(*(exp.Ordered(this=sql.column(mark), nulls_first=True) for mark in marks), copy=False)
+    return select.order_by(*in_order(), copy=False)
 
 
 def _first(found: Result) -> Row | None:

@@ -12,7 +12,7 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics.timetravel._views import Views
 
-__all__ = ["MARKS", "Settled", "Table", "key_test"]
+__all__ = ["MARKS", "Settled", "Table", "in_order", "key_test"]
 
 MARKS = ("$effective_at", "$version", "$position", "$event_id", "$type", "$live", "$next_at")
 """What a version says of the event that made it, beside the key and the columns.
@@ -71,6 +71,12 @@ class Settled(Protocol):
             since: versions up to and including this instant need not be there; None: all are wanted.
             standing: but of each key the last of them must be there, at whatever time it says it began.
         """
+
+
+def in_order() -> list[exp.Expr]:
+    """Return the order of versions as terms to sort by."""
+    marks = ("$effective_at", "$version", "$position")
+    return [exp.Ordered(this=sql.column(mark), nulls_first=True) for mark in marks]
 
 
 def key_test(values: Sequence[exp.Expr], keys: exp.Query) -> exp.Expr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,8 @@ from esanalytics.events import by_position, by_time, sorting
 from esanalytics.projections import Doing, compile_versions, doing, moves
 from esanalytics.store import Log, Store
 from esanalytics.timetravel._compiled import Compiled
-from esanalytics.timetravel._definitions import Settled
+from esanalytics.timetravel._definitions import Settled, in_order
+from esanalytics.timetravel._naming import nearest_names
 from esanalytics.timetravel._settling import Definition, answer, bounded, checked, settled
 from esanalytics.timetravel._views import Views
 
@@ -93,9 +93,7 @@ def known_column(projection: str, columns: Sequence[str], wanted: str | None) ->
     if wanted is None:
         return list(columns)
     if wanted not in columns:
-        near = difflib.get_close_matches(wanted, columns, n=3)
-        offered = " or ".join(repr(name) for name in near) if near else ", ".join(columns) or "none"
-        raise CompileError(projection, f"it has no column {wanted!r}", f"there is {offered}")
+        raise CompileError(projection, f"it has no column {wanted!r}", nearest_names(wanted, columns))
     return [wanted]
 
 
@@ -208,10 +206,7 @@ def _observed(found: Settled, name: str, column: str | None, later: exp.Expr, vi
 
 def _observed_column(place: int, wanted: str, marks: dict[str, str], later: exp.Expr) -> exp.Select:
     value = sql.cast(sql.column(wanted), "VARIANT")
-    order = [
-        exp.Ordered(this=sql.column(marks[label]), nulls_first=True)
-        for label in ("effective_at", "version", "position")
-    ]
+    order = in_order()
     text = sql.cast(sql.cast(value.copy(), "JSON"), "VARCHAR")
     before = exp.Window(this=sql.function("lag", text.copy()), order=exp.Order(expressions=order))
     is_later = later.transform(lambda node: sql.column("$effective_at") if isinstance(node, exp.Column) else node)

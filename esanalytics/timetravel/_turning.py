@@ -18,14 +18,14 @@ from esanalytics import _sql as sql
 from esanalytics.engines import is_aggregate, prepared
 from esanalytics.events import LOWEST_VERSION
 from esanalytics.store import Log, engine_of, result
-from esanalytics.timetravel._definitions import Table
+from esanalytics.timetravel._definitions import Table, in_order
 from esanalytics.timetravel._views import Views
 
 __all__ = ["Cut", "around", "first_of_cuts", "first_of_whole"]
 
 _EXACT = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "DECIMAL", "BOOLEAN")
-_SAMPLES = 32
-_ORDER = ("$effective_at", "$version", "$position")
+_SAMPLES, _FEW_SAMPLES = 32, 4
+"""How often to ask, spread evenly, where the last answer is no; of what is dear to ask, few times."""
 
 
 def first_of_whole(log: Log, table: Table, views: Views, tree: exp.Expr) -> dict[str, Any] | None:
@@ -61,7 +61,7 @@ def _followed(log: Log, table: Table, views: Views, tree: exp.Expr) -> exp.Selec
     shown = (
         exp.select(exp.Star(), copy=False).from_(sums.subquery("sums", copy=False), copy=False).where(holds, copy=False)
     )
-    return shown.order_by(*_sorting(), copy=False).limit(1, copy=False)
+    return shown.order_by(*in_order(), copy=False).limit(1, copy=False)
 
 
 def _aggregates(tree: exp.Expr) -> list[exp.Expr]:
@@ -136,13 +136,9 @@ def _over(value: exp.Expr, partition: list[exp.Column]) -> exp.Window:
     return exp.Window(
         this=value,
         partition_by=[part.copy() for part in partition],
-        order=exp.Order(expressions=_sorting()),
+        order=exp.Order(expressions=in_order()),
         spec=spec,
     )
-
-
-def _sorting() -> list[exp.Expr]:
-    return [exp.Ordered(this=sql.column(name), nulls_first=True) for name in _ORDER]
 
 
 def _named(values: dict[str, Any]) -> list[exp.Expr]:
@@ -151,7 +147,7 @@ def _named(values: dict[str, Any]) -> list[exp.Expr]:
 
 def _halved(log: Log, table: Table, views: Views, tree: exp.Expr) -> dict[str, Any] | None:
     """Keep all versions in a temporary table, and ask it about the state after some of them."""
-    number = exp.Window(this=sql.function("row_number"), order=exp.Order(expressions=_sorting()))
+    number = exp.Window(this=sql.function("row_number"), order=exp.Order(expressions=in_order()))
     numbered = exp.select(exp.Star(), *_named({"$n": number}), copy=False).from_(
         table.tree.subquery("state", copy=False), copy=False
     )
@@ -226,7 +222,7 @@ def first_of_cuts(log: Log, holding: Callable[[Log], object]) -> Cut | None:
         last = events.slice(number - 1, 1).to_pylist()[0]
         return log.at(last["effective_at"]).where(sql.text(_not_behind(last)))
 
-    place = _first_true(events.num_rows, lambda n: holding(up_to(n)) is not None, _SAMPLES // 8)
+    place = _first_true(events.num_rows, lambda n: holding(up_to(n)) is not None, _FEW_SAMPLES)
     if place is None:
         return None
     found = events.slice(place - 1, 1).to_pylist()[0]
