@@ -88,8 +88,8 @@ def _shown(found: ea.Bisection, width: int | None) -> Iterator[bytes]:
         yield lines([visible(f"never: {found.predicate}")])
         return
     yield lines(map(visible, [f"{found.predicate}: holds for the first time after", "", *_facts(found.event)]))
-    if found.values:
-        changes = [f"{text}: {value['before']} -> {value['after']}" for text, value in found.values.items()]
+    if found.aggregates:
+        changes = [f"{text}: {value['before']} -> {value['after']}" for text, value in found.aggregates.items()]
         yield lines(map(visible, ["", *changes]))
     if found.key:
         yield b"\n"

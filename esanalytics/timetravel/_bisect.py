@@ -40,7 +40,7 @@ class Bisection:
         key: the key's columns of the row that the event changed; empty where that is not known.
         before: that row before the event; None where there was none.
         after: that row after it; None where there is none any more.
-        values: of a predicate about the whole state, what its aggregates were ``before`` the event and ``after`` it,
+        aggregates: of a predicate about the whole state, what its aggregates were ``before`` the event and ``after`` it,
             by their texts.
     """
 
@@ -49,7 +49,7 @@ class Bisection:
     key: Row | None = None
     before: Row | None = None
     after: Row | None = None
-    values: Mapping[str, Row] = field(default_factory=dict)
+    aggregates: Mapping[str, Row] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.event is not None
@@ -58,7 +58,7 @@ class Bisection:
         if self.event is None:
             return f"never: {self.predicate}"
         lines = [f"{self.predicate}: first after {_named(self.event)}"]
-        lines += [f"  {text}: {_short(old)} -> {_short(new)}" for text, old, new in _pairs(self.values)]
+        lines += [f"  {text}: {_short(old)} -> {_short(new)}" for text, old, new in _pairs(self.aggregates)]
         lines += [f"  {name}: {_short(old)} -> {_short(new)}" for name, old, new in _changes(self.before, self.after)]
         return "\n".join(lines)
 
@@ -67,7 +67,7 @@ class Bisection:
             return f"<p><b>never:</b> <code>{html.escape(self.predicate)}</code></p>"
         cells = (
             "".join(f"<td>{html.escape(str(cell))}</td>" for cell in (name, _short(old), _short(new)))
-            for name, old, new in [*_pairs(self.values), *_changes(self.before, self.after)]
+            for name, old, new in [*_pairs(self.aggregates), *_changes(self.before, self.after)]
         )
         body = "".join(f"<tr>{row}</tr>" for row in cells)
         head = "<tr><th>column</th><th>before</th><th>after</th></tr>"
@@ -157,7 +157,7 @@ class _Question:
             return Bisection(self.text)
         found_row = _found(self.log, self.definition, self.text, table, row)
         return (
-            replace(found_row, values=self._values(found, found_row.event or {}))
+            replace(found_row, aggregates=self._aggregates(found, found_row.event or {}))
             if is_aggregate(self.tree)
             else found_row
         )
@@ -172,13 +172,13 @@ class _Question:
             return Bisection(self.text)
         event, (before, after) = cut.event, (self._holding(log, found, whole=whole) for log in (cut.before, cut.after))
         if after is None or whole:
-            return Bisection(self.text, event, {}, values=self._values(found, event))
+            return Bisection(self.text, event, {}, aggregates=self._aggregates(found, event))
         key = {name: after[name] for name in found.keys}
         old = settled(cut.before, self.definition, tuple(key.values())).state(rows := Views())
         before = _first(result(cut.before, lambda: rows.plan(old.tree)))
         return Bisection(self.text, event, key, before, after)
 
-    def _values(self, found: Settled, event: Row) -> dict[str, Row]:
+    def _aggregates(self, found: Settled, event: Row) -> dict[str, Row]:
         """Ask for the predicate's aggregates before an event and after it."""
         asked = {sql.text(call): call for call in aggregates_in(self.tree)}
         sides = []

@@ -233,7 +233,7 @@ def test_a_bisection_shows_the_event_and_the_row_before_and_after(run, shop):
 )
 def test_a_bisection_as_json_is_that_of_python(rows, shop, store, predicate, options, bounds):
     found = ea.bisect(store, orders, predicate, **bounds)
-    parts = ("predicate", "event", "key", "before", "after", "values")
+    parts = ("predicate", "event", "key", "before", "after", "aggregates")
     assert rows("bisect", shop, ORDERS, predicate, *options) == {part: shown(getattr(found, part)) for part in parts}
 
 
