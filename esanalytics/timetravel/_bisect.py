@@ -40,8 +40,8 @@ class Bisection:
         key: the key's columns of the row that the event changed; empty where that is not known.
         before: that row before the event; None where there was none.
         after: that row after it; None where there is none any more.
-        aggregates: of a predicate about the whole state, what its aggregates were ``before`` the event and ``after`` it,
-            by their texts.
+        aggregates: of a predicate about the whole state, what its aggregates were ``before`` the event and ``after``
+            it, by their texts.
     """
 
     predicate: str
