@@ -71,11 +71,11 @@ def survive(tmp_path, mode, kills):
 
 
 def test_a_killed_append_loses_nothing_acknowledged_and_shows_no_part(tmp_path):
-    survive(tmp_path, "append", 13)
+    survive(tmp_path, "append", 6)
 
 
 def test_a_killed_compaction_loses_nothing(tmp_path):
-    survive(tmp_path, "compact", 13)
+    survive(tmp_path, "compact", 6)
 
 
 @pytest.mark.slow
