@@ -76,9 +76,8 @@ class Resuming:
     def state(self, views: Views, *, with_orders: bool = False) -> exp.Query:
         """Compose the state: rows that nothing happened to as they are, the others folded on."""
         is_joined = is_mergeable(self.plan) and skewed_after(self.log, self.saved.position) is None
-        carried = [*order_columns(self.plan).values()]
         compose = self._joining if is_joined else self._following
-        steps, in_place = compose(views, carried if with_orders or is_joined else [])
+        steps, in_place = compose(views, with_orders=with_orders)
         order = by_position() if in_place else by_time()
         plan = from_saved(self.moved)
         orders = saved_order(plan) if with_orders or (is_joined and not in_place) else {}
@@ -98,12 +97,12 @@ class Resuming:
 
     def versions(self, views: Views, *, standing: bool) -> exp.Query:
         """Compose the versions since what is saved; with ``standing`` also those that stood then."""
-        steps, in_place = self._following(views, [], standing=standing)
+        steps, in_place = self._following(views, standing=standing)
         order = by_position() if in_place else by_time()
         plan = from_saved(self.moved)
         return _after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
 
-    def _joining(self, views: Views, orders: Sequence[str]) -> tuple[dict[str, exp.Query], bool]:
+    def _joining(self, views: Views, *, with_orders: bool) -> tuple[dict[str, exp.Query], bool]:
         """Compose the moves where late events join what is saved; tell whether ``position`` is their order."""
         views.files.append(self.saved.path)
         tail, found = views.add(self.log.since(self.saved.at))
@@ -113,10 +112,11 @@ class Resuming:
         if late is not None:
             new, in_place = exp.union(new, late, distinct=False, copy=False), False
         steps = {_TAIL: new, _CHANGED: self._keys(_read(_TAIL))}
-        return {**steps, _MOVES: self._joined(self._is_among(_CHANGED), orders=orders)}, in_place
+        source = self._joined(self._is_among(_CHANGED), with_orders=with_orders or not in_place)
+        return {**steps, _MOVES: source}, in_place
 
     def _following(
-        self, views: Views, orders: Sequence[str], *, standing: bool = False
+        self, views: Views, *, with_orders: bool = False, standing: bool = False
     ) -> tuple[dict[str, exp.Query], bool]:
         """Compose the moves where all events follow what is saved, or their keys are folded from the start."""
         views.files.append(self.saved.path)
@@ -126,7 +126,7 @@ class Resuming:
         if touched is None:
             known = [] if standing else [self._is_among(_CHANGED)]
             steps: dict[str, exp.Query] = {_TAIL: after, _CHANGED: self._keys(_read(_TAIL))}
-            return {**steps, _MOVES: self._joined(*known, orders=orders)}, self.in_place(found)
+            return {**steps, _MOVES: self._joined(*known, with_orders=with_orders)}, self.in_place(found)
         whole, everything = views.add(self.log)
         raw = [scalar(value) for value in self.plan.keys.values()]
         again = moves(self.plan, whole, (*self.pinned, key_test(raw, _read(_TOUCHED))))
@@ -136,7 +136,7 @@ class Resuming:
         changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True, copy=False)
         known = [exp.Not(this=self._is_among(_TOUCHED)), *([] if standing else [self._is_among(_CHANGED)])]
         steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False, copy=False), _CHANGED: changed}
-        return {**steps, _MOVES: self._joined(*known, orders=orders)}, self.in_place(found) and self.in_place(
+        return {**steps, _MOVES: self._joined(*known, with_orders=with_orders)}, self.in_place(found) and self.in_place(
             everything
         )
 
@@ -171,8 +171,9 @@ class Resuming:
         late, _ = views.add(arrived_after(unbounded(self.log).at(at), position))
         return moves(self.plan, late, self.pinned)
 
-    def _joined(self, *conditions: exp.Expr, orders: Sequence[str] = ()) -> exp.Query:
+    def _joined(self, *conditions: exp.Expr, with_orders: bool) -> exp.Query:
         """Put what is saved before the events that follow."""
+        orders = [*order_columns(self.plan).values()] if with_orders else []
         rows = self._rows(*conditions, names=[*_names(self.plan), *orders]).subquery("saved", copy=False)
         before = saved_moves(self.plan, rows, sql.literal(self.saved.at), orders)
         return sql.union_by_name(_read(_TAIL), before)
