@@ -93,6 +93,18 @@ class Compiled:
         source = moves(self.plan, relation, self.pinned(among))
         return self._table(compile_versions(self.moved, source, order, sorting(by_place=in_place)))
 
+    def two_states(self, views: Views, earlier: dt.datetime) -> tuple[Mapping[str, exp.Query], Table, Table] | None:
+        """Compose the states at an instant and at the end, of the keys that have events between, from one saved state.
+
+        Returns:
+            The steps that both stand on, the earlier state, the later one; None where there is no such saved state.
+        """
+        resuming = self._resuming(earlier, None)
+        if resuming is None or may_differ(self.log, resuming.saved):
+            return None
+        steps, before, after = resuming.at_both(views, earlier)
+        return steps, self._table(before), self._table(after)
+
     def in_place(self, found: Relation) -> bool:
         """Tell whether ``position`` gives the order of the events of a key: it is one stream, and in order."""
         names = _envelope_names(self.projection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from esanalytics.store import Log, Store, as_log
 from esanalytics.timetravel._compiled import Compiled, compiled, held_in
 from esanalytics.timetravel._definitions import Settled, Table
 from esanalytics.timetravel._naming import beside
+from esanalytics.timetravel._resuming import after as after_steps
 from esanalytics.timetravel._settling import Definition, answer, bounded, checked, settled
 from esanalytics.timetravel._views import Views
 
@@ -68,10 +69,11 @@ def diff(
         views = Views()
         settle = _settler(definition, [side.log for side in sides], key)
         old, new = (settle(side.log) for side in sides)
-        times = [side.at for side in sides if side.at is not None]
+        times = tuple(side.at for side in sides if side.at is not None)
         if isinstance(old, Compiled) and isinstance(new, Compiled) and len(times) == len(sides):
             window = bounded(seen, None, known_at).since(min(times)).at(max(times))
-            return views.plan(_of_moved(old, new, window, views))
+            shared = _from_one_saved(old, new, times, views)
+            return views.plan(_of_moved(old, new, window, views) if shared is None else shared)
         return views.plan(_differences(old.state(views), new.state(views)))
 
     return answer(seen, definition, plan)
@@ -104,6 +106,16 @@ def _settler(definition: Definition, logs: list[Log], key: Any) -> Callable[[Log
         for type_, names in known.items():
             both[type_] = both.get(type_, frozenset()) | names
     return lambda log: compiled(log, definition, key, held)
+
+
+def _from_one_saved(old: Compiled, new: Compiled, times: Sequence[dt.datetime], views: Views) -> exp.Query | None:
+    """Compare two states that go on from one saved state, reading what follows it once; None where there is none."""
+    is_mirrored = times[0] > times[1]
+    found = (old if is_mirrored else new).two_states(views, min(times))
+    if found is None:
+        return None
+    steps, first, last = found
+    return after_steps(steps, _differences(last, first) if is_mirrored else _differences(first, last))
 
 
 def _of_moved(old: Compiled, new: Compiled, window: Log, views: Views) -> exp.Query:

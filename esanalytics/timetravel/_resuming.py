@@ -9,7 +9,8 @@ which the orders of the events that set it are saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -39,7 +40,7 @@ from esanalytics.timetravel._definitions import key_test
 from esanalytics.timetravel._saved import Saved, saved_rows
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Resuming", "may_differ"]
+__all__ = ["Resuming", "after", "may_differ"]
 
 _TOUCHED, _TAIL, _CHANGED, _MOVES = "$touched", "$tail", "$changed", "$moves"
 
@@ -93,14 +94,37 @@ class Resuming:
         still = self._rows(exp.Not(this=self._is_among(_CHANGED)), names=names)
         columns = [sql.column(name) for name in names]
         rows = exp.select(*columns, copy=False).from_(folded.subquery("folded", copy=False), copy=False)
-        return _after(steps, exp.union(still, rows, distinct=False, copy=False))
+        return after(steps, exp.union(still, rows, distinct=False, copy=False))
 
     def versions(self, views: Views, *, standing: bool) -> exp.Query:
         """Compose the versions since what is saved; with ``standing`` also those that stood then."""
         steps, in_place = self._following(views, standing=standing)
         order = by_position() if in_place else by_time()
         plan = from_saved(self.moved)
-        return _after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
+        return after(steps, compile_versions(plan, _read(_MOVES), order, sorting(by_place=in_place)))
+
+    def at_both(self, views: Views, earlier: dt.datetime) -> tuple[dict[str, exp.Query], exp.Query, exp.Query]:
+        """Compose the states at an instant and at the end, of the keys that have events between; no event was late.
+
+        Returns:
+            The steps that both stand on, the earlier state, the later one.
+        """
+        views.files.append(self.saved.path)
+        tail, found = views.add(self.log.since(self.saved.at))
+        later = exp.GT(this=sql.column("effective_at"), expression=sql.literal(earlier))
+        own = _read(_TAIL).where(
+            key_test([sql.column(name) for name in key_names(self.plan)], _read(_CHANGED)), copy=False
+        )
+        saved = self._rows(self._is_among(_CHANGED), names=_names(self.plan)).subquery("saved", copy=False)
+        steps: dict[str, exp.Query] = {
+            _TAIL: moves(self.plan, tail, self.pinned),
+            _CHANGED: self._keys(_read(_TAIL).where(later, copy=False)),
+            _MOVES: sql.union_by_name(own, saved_moves(self.plan, saved, sql.literal(self.saved.at))),
+        }
+        plan, order = from_saved(self.moved), by_position() if self.in_place(found) else by_time()
+        until = _read(_MOVES).where(exp.Not(this=exp.Paren(this=later.copy())), copy=False)
+        states = [compile_plan(plan, s.subquery(copy=False), order) for s in (until, _read(_MOVES))]
+        return steps, states[0], states[1]
 
     def _joining(self, views: Views, *, with_orders: bool) -> tuple[dict[str, exp.Query], bool]:
         """Compose the moves where late events join what is saved; tell whether ``position`` is their order."""
@@ -214,7 +238,7 @@ def _read(step: str) -> exp.Select:
     return exp.select(exp.Star(), copy=False).from_(exp.Table(this=_quoted(step)), copy=False)
 
 
-def _after(steps: dict[str, exp.Query], query: exp.Query) -> exp.Query:
+def after(steps: Mapping[str, exp.Query], query: exp.Query) -> exp.Query:
     """Put the steps before a query, each computed once."""
     found = query
     for name, step in steps.items():
