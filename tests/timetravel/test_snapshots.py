@@ -330,7 +330,7 @@ def test_names_that_differ_in_case_alone_are_two_projections(store):
 
 
 def test_a_snapshot_of_nothing_is_refused(store, tmp_path):
-    with pytest.raises(ProjectionError, match="no event.* to take a snapshot of"):
+    with pytest.raises(ProjectionError, match=r"no event.* to take a snapshot of"):
         ea.snapshot(store, orders, START + MINUTE - TICK)
     with pytest.raises(ProjectionError, match="append events first"):
         ea.snapshot(store_of(tmp_path, []), orders)
