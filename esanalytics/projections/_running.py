@@ -41,11 +41,18 @@ def compile_versions(plan: Plan, source: exp.Query, order: exp.Expr, sorting: Se
     for column in plan.columns:
         selected[column.name] = _running(plan, column, order, partition, sorting)
     selected |= {f"${name}": sql.column(name) for name in ("effective_at", "version", "position", "event_id", "type")}
-    ended = Frame(plan.cases, live(plan) | deleting(plan), order).only(deleting(plan))
-    selected["$live"] = exp.Not(this=exp.Paren(this=ended)) if deleting(plan) and ended else exp.true()
+    selected["$live"] = _is_live(plan)
     selected["$next_at"] = sql.column("$next_at") if _needs_places(plan) else _next(keys, sorting)
     found = [sql.alias(value, name) for name, value in selected.items()]
     return exp.select(*found, copy=False).from_(numbered.subquery("moves", copy=False), copy=False)
+
+
+def _is_live(plan: Plan) -> exp.Expr:
+    """Test that a move does not end the entity."""
+    if not deleting(plan):
+        return exp.true()
+    ended = Frame(plan.cases, live(plan) | deleting(plan), exp.null()).only(deleting(plan))
+    return exp.false() if ended is None else exp.Not(this=exp.Paren(this=ended))
 
 
 def _needs_places(plan: Plan) -> bool:

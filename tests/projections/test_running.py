@@ -80,14 +80,14 @@ def check(con, projection, events):
     assert not by_position
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_after_each_event_the_row_is_the_fold_of_the_events_so_far(con, data):
     check(con, data.draw(projections()), data.draw(logs()))
 
 
 @pytest.mark.parametrize("family", sorted(DENSE))
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_family_of_assignments_runs_as_it_folds(con, family, data):
     check(con, data.draw(dense_projections(family)), data.draw(dense_logs()))
@@ -113,7 +113,7 @@ def resumed(con, projection, events, cut):
 
 
 @pytest.mark.parametrize("family", [*sorted(DENSE), "any"])
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_fold_from_a_saved_state_is_the_fold_of_everything(con, family, data):
     projection, events = (

@@ -75,6 +75,15 @@ def test_names_that_begin_with_a_dollar_are_refused_and_merged_gives_others(stor
         ea.state_at(store, own)
 
 
+def test_where_every_event_ends_the_entity_there_is_no_version(store):
+    gone = ea.Projection("p", key="stream_id", on={"A": ea.delete})
+    store.append([event(1, "a"), event(2, "a")])
+    assert list(ea.history(store, gone)) == list(ea.state_at(store, gone)) == []
+    assert list(ea.join_asof([{"k": "a", "t": "2024-01-03"}], store, gone, key="k", at="t")) == [
+        {"k": "a", "t": "2024-01-03"}
+    ]
+
+
 def test_an_aggregate_in_a_subquery_is_not_about_the_whole_state(store):
     store.append([event(n + 1, f"s{n}", x=n) for n in range(6)])
     assert ea.bisect(store, LAST, "x > (select max(range) from range(3))").after == {"stream_id": "s3", "x": 3}
