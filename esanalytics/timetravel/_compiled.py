@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlglot import exp
 
-from esanalytics import _sql as sql
 from esanalytics.events import by_position, by_time, sorting
 from esanalytics.projections import (
     Held,
@@ -29,7 +28,7 @@ from esanalytics.projections import (
 )
 from esanalytics.store import Log, Relation, Types, types_of
 from esanalytics.timetravel._definitions import Table, key_test
-from esanalytics.timetravel._resuming import Resuming, may_differ
+from esanalytics.timetravel._resuming import Resuming, distinct_keys, may_differ
 from esanalytics.timetravel._saved import nearest
 from esanalytics.timetravel._views import Views
 
@@ -113,12 +112,7 @@ class Compiled:
     def keys_of(self, log: Log, views: Views) -> exp.Query:
         """Compose the keys of the events of a view, as ``$k0``, ``$k1`` and so on."""
         relation, _ = views.add(log)
-        source = moves(self.plan, relation, pins(self.plan, self.key)).subquery("moves", copy=False)
-        return (
-            exp.select(*(sql.column(f"$k{n}") for n in range(len(self.plan.keys))), copy=False)
-            .distinct(copy=False)
-            .from_(source, copy=False)
-        )
+        return distinct_keys(self.plan, moves(self.plan, relation, self.pinned()))
 
     def _table(self, tree: exp.Query) -> Table:
         nested = frozenset(column.name for column in self.plan.columns if "VARIANT" in column.type)

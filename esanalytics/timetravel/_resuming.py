@@ -40,7 +40,7 @@ from esanalytics.timetravel._definitions import key_test
 from esanalytics.timetravel._saved import Saved, saved_rows
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Resuming", "after", "may_differ"]
+__all__ = ["Resuming", "after", "distinct_keys", "may_differ"]
 
 _TOUCHED, _TAIL, _CHANGED, _MOVES = "$touched", "$tail", "$changed", "$moves"
 
@@ -118,7 +118,7 @@ class Resuming:
         saved = self._rows(self._is_among(_CHANGED), names=_names(self.plan)).subquery("saved", copy=False)
         steps: dict[str, exp.Query] = {
             _TAIL: moves(self.plan, tail, self.pinned),
-            _CHANGED: self._keys(_read(_TAIL).where(later, copy=False)),
+            _CHANGED: distinct_keys(self.plan, _read(_TAIL).where(later, copy=False)),
             _MOVES: sql.union_by_name(own, saved_moves(self.plan, saved, sql.literal(self.saved.at))),
         }
         plan, order = from_saved(self.moved), by_position() if self.in_place(found) else by_time()
@@ -135,7 +135,7 @@ class Resuming:
         late = self._late(views)
         if late is not None:
             new, in_place = exp.union(new, late, distinct=False, copy=False), False
-        steps = {_TAIL: new, _CHANGED: self._keys(_read(_TAIL))}
+        steps = {_TAIL: new, _CHANGED: distinct_keys(self.plan, _read(_TAIL))}
         source = self._joined(self._is_among(_CHANGED), with_orders=with_orders or not in_place)
         return {**steps, _MOVES: source}, in_place
 
@@ -149,7 +149,7 @@ class Resuming:
         after = moves(self.plan, tail, self.pinned)
         if touched is None:
             known = [] if standing else [self._is_among(_CHANGED)]
-            steps: dict[str, exp.Query] = {_TAIL: after, _CHANGED: self._keys(_read(_TAIL))}
+            steps: dict[str, exp.Query] = {_TAIL: after, _CHANGED: distinct_keys(self.plan, _read(_TAIL))}
             return {**steps, _MOVES: self._joined(*known, with_orders=with_orders)}, self.in_place(found)
         whole, everything = views.add(self.log)
         raw = [scalar(value) for value in self.plan.keys.values()]
@@ -157,7 +157,7 @@ class Resuming:
         kept = exp.select(exp.Star(), copy=False).from_(after.subquery("tail", copy=False), copy=False)
         own = [sql.column(name, table="tail") for name in key_names(self.plan)]
         kept = kept.where(exp.Not(this=key_test(own, _read(_TOUCHED))), copy=False)
-        changed = exp.union(self._keys(_read(_TAIL)), _read(_TOUCHED), distinct=True, copy=False)
+        changed = exp.union(distinct_keys(self.plan, _read(_TAIL)), _read(_TOUCHED), distinct=True, copy=False)
         known = [exp.Not(this=self._is_among(_TOUCHED)), *([] if standing else [self._is_among(_CHANGED)])]
         steps = {_TOUCHED: touched, _TAIL: exp.union(kept, again, distinct=False, copy=False), _CHANGED: changed}
         return {**steps, _MOVES: self._joined(*known, with_orders=with_orders)}, self.in_place(found) and self.in_place(
@@ -166,7 +166,7 @@ class Resuming:
 
     def _touched(self, views: Views) -> exp.Query | None:
         """Compose the keys that are to be folded again; None where the files prove that there are none."""
-        parts = [self._keys(source) for source in self._inside(views)]
+        parts = [distinct_keys(self.plan, source) for source in self._inside(views)]
         if not parts:
             return None
         found: exp.Query = parts[0]
@@ -214,11 +214,11 @@ class Resuming:
     def _is_among(self, step: str) -> exp.Expr:
         return key_test([sql.column(name) for name in self.plan.keys], _read(step))
 
-    def _keys(self, source: exp.Query) -> exp.Select:
-        keys = [sql.column(name) for name in key_names(self.plan)]
-        return (
-            exp.select(*keys, copy=False).distinct(copy=False).from_(source.subquery("moves", copy=False), copy=False)
-        )
+
+def distinct_keys(plan: SettledPlan, moved: exp.Query) -> exp.Select:
+    """Compose the keys of moves, each once."""
+    keys = [sql.column(name) for name in key_names(plan)]
+    return exp.select(*keys, copy=False).distinct(copy=False).from_(moved.subquery("moves", copy=False), copy=False)
 
 
 def _reads_once(plan: SettledPlan) -> bool:

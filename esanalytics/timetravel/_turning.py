@@ -201,7 +201,7 @@ class Cut:
 
 def around(log: Log, event: Mapping[str, Any]) -> tuple[Log, Log]:
     """Give a log up to an event, without it and with it."""
-    until = log.at(event["effective_at"]).where(sql.text(_not_behind(event)))
+    until = _up_to(log, event)
     same = exp.And(
         this=sql.equals(sql.column("position"), event["position"]),
         expression=sql.equals(sql.column("event_id"), event["event_id"]),
@@ -219,8 +219,7 @@ def first_of_cuts(log: Log, holding: Callable[[Log], object]) -> Cut | None:
     def up_to(number: int) -> Log:
         if not number:
             return log.where("false")
-        last = events.slice(number - 1, 1).to_pylist()[0]
-        return log.at(last["effective_at"]).where(sql.text(_not_behind(last)))
+        return _up_to(log, events.slice(number - 1, 1).to_pylist()[0])
 
     place = _first_true(events.num_rows, lambda n: holding(up_to(n)) is not None, _FEW_SAMPLES)
     if place is None:
@@ -228,7 +227,11 @@ def first_of_cuts(log: Log, holding: Callable[[Log], object]) -> Cut | None:
     found = events.slice(place - 1, 1).to_pylist()[0]
     query = "SELECT * FROM events WHERE position = ? AND event_id = ?"
     [event] = log.sql(query, [found["position"], found["event_id"]]).head(1)
-    return Cut(event, up_to(place - 1), up_to(place))
+    return Cut(event, *around(log, event))
+
+
+def _up_to(log: Log, event: Mapping[str, Any]) -> Log:
+    return log.at(event["effective_at"]).where(sql.text(_not_behind(event)))
 
 
 def _not_behind(event: Mapping[str, Any]) -> exp.Expr:
