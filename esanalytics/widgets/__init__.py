@@ -1,0 +1,3 @@
+"""Widgets: views for notebooks, and the pages that stand without one."""
+
+__all__: list[str] = []
