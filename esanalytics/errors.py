@@ -15,7 +15,8 @@
     ├── SourceError            what came from outside, with its origin and line
     ├── ProjectionError        what a projection says
     │   ├── CompileError           it cannot be turned into a query
-    │   └── ReducerError           a reducer failed at an event
+    │   ├── ReducerError           a reducer failed at an event
+    │   └── UnknownKeyError        (also LookupError) no event has the key
     ├── EngineError            a query failed
     │   └── UnsupportedError       (also NotImplementedError)
     └── MissingDependencyError (also ImportError)
@@ -43,6 +44,7 @@ __all__ = [
     "StoreExistsError",
     "StoreFormatError",
     "StoreNotFoundError",
+    "UnknownKeyError",
     "UnsupportedError",
 ]
 
@@ -173,6 +175,21 @@ class ReducerError(ProjectionError):
         where = f"event {event_id!r} ({type_}, position {position}) of stream {stream_id!r} of service {service!r}"
         usual = "mend the reducer, or set such streams aside with on_error='set_aside'"
         return f"reducer {name!r} {reason} at {where}; {remedy[0] if remedy else usual}"
+
+
+class UnknownKeyError(ProjectionError, LookupError):
+    """No event has a key, or several entities could be meant. Args: projection, key, the nearest keys, how many fit."""
+
+    def __str__(self) -> str:
+        name, key, near, many = (*self.args, 0)[:4]
+        listed = " or ".join(near)
+        if key is None:
+            what = f"name the entity, such as key={listed}" if near else "the log has no event that has its key"
+            return f"projection {name!r} is about many entities; {what}" if near else f"projection {name!r}: {what}"
+        if many:
+            return f"projection {name!r} has more than one entity {key!r}; name one: key={listed}"
+        given = f"there is {listed}" if near else "the log has no event that has its key"
+        return f"projection {name!r} has no events of {key!r}; {given}"
 
 
 class EngineError(EsAnalyticsError):

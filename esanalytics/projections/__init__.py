@@ -16,6 +16,7 @@ from esanalytics.projections._assignments import (
     min_,
     remove,
 )
+from esanalytics.projections._cast import cast
 from esanalytics.projections._compile import compile_fold, compile_plan
 from esanalytics.projections._expressions import (
     Expression,
@@ -62,6 +63,7 @@ __all__ = [
     "append",
     "beginning",
     "case",
+    "cast",
     "causation_id",
     "coalesce",
     "column_names",

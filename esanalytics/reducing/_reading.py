@@ -14,11 +14,11 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.engines import DuckDB, Plan, prepared
-from esanalytics.reducing._events import COLUMNS, INSTANTS, Page, instants
+from esanalytics.reducing._events import COLUMNS, INSTANTS, Event, Page, instants
 from esanalytics.reducing._payloads import Payloads, payloads
 from esanalytics.store import Log, as_view, engine_of, view
 
-__all__ = ["Reading", "reading"]
+__all__ = ["Reading", "events_in_order", "reading"]
 
 _ROWS = 2048
 _BYTES = 4 * 2**20
@@ -95,6 +95,14 @@ def reading(log: Log) -> tuple[Reading, DuckDB]:
     engine = engine_of(log)
     how = payloads(engine, found.files)
     return Reading(as_view(found), found.files, found.in_order, how), engine
+
+
+def events_in_order(log: Log) -> Iterator[Event]:
+    """Give the events of a view as a reducer sees them, stream after stream."""
+    what, engine = reading(log)
+    for page in what.pages(engine, 0, 1):
+        for row, type_ in enumerate(page["type"]):
+            yield Event(type_, page, row)
 
 
 def _listed(batch: pa.RecordBatch, name: str) -> list[Any]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from esanalytics.reducing._arrays import Column, spread
 from esanalytics.reducing._values import PLAIN, Nested, Unfit, admitted, is_short, is_table
 
-__all__ = ["KEY", "MARKS", "Key", "Rows", "Written"]
+__all__ = ["KEY", "MARKS", "Key", "Rows", "Written", "parts_of"]
 
 KEY = ("service", "stream_id")
 MARKS: Mapping[str, pa.DataType] = {
@@ -105,7 +105,7 @@ class Rows:
         Raises:
             Unfit: a table cannot hold it.
         """
-        row: dict[str, Any] = dict(state) if type(state) is dict else dict(_parts(state))
+        row: dict[str, Any] = dict(state) if type(state) is dict else dict(parts_of(state))
         if not row.keys() <= self._names:
             for name in row:
                 self._meet(name)
@@ -193,7 +193,8 @@ def _transposed(states: list[dict[str, Any]]) -> Iterable[tuple[str, list[Any]]]
     return [(name, [state.get(name) for state in states]) for name in names]
 
 
-def _parts(state: Any) -> Mapping[Any, Any]:  # noqa: ANN401  the user's own type
+def parts_of(state: Any) -> Mapping[Any, Any]:  # noqa: ANN401  the user's own type
+    """Return a state as the columns of a row."""
     if not is_table(state):
         return {"state": state}
     return state if isinstance(state, Mapping) else {part.name: getattr(state, part.name) for part in fields(state)}

@@ -1,0 +1,78 @@
+"""Edits: events of a replay that are changed or added, as JSON can hold them, and the log that they make."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from esanalytics._instants import instant, iso
+from esanalytics.analysis._exact import exact_json
+from esanalytics.errors import InvalidEventError
+from esanalytics.store import Log
+
+__all__ = ["Edit", "edit_of", "edited"]
+
+Edit = dict[str, Any]
+"""The id of an event, and the columns of it that are changed; of one that is added, all that it has."""
+
+_COLUMNS = (
+    "service",
+    "stream_id",
+    "type",
+    "occurred_at",
+    "version",
+    "correlation_id",
+    "causation_id",
+    "data",
+    "metadata",
+)
+_NEW = "what-if-"
+
+
+def edit_of(event_id: str | None, changed: Mapping[str, Any], beside: Mapping[str, Any], taken: Iterable[str]) -> Edit:
+    """Make an edit.
+
+    Args:
+        event_id: of the event that is changed; None: one is added.
+        changed: its columns.
+        beside: an event of the replay, whose service and stream an added one gets where it has none.
+        taken: ids that there are.
+
+    Raises:
+        InvalidEventError: an event has no such column; or one that is added has no ``type`` or ``occurred_at``.
+    """
+    for name in changed:
+        if name not in _COLUMNS:
+            raise InvalidEventError(
+                "what-if",
+                None,
+                f"an event has no column {name!r} that can be changed",
+                f"there is {', '.join(_COLUMNS)}",
+            )
+    plain = {name: _plain(name, value) for name, value in changed.items()}
+    if event_id is not None:
+        return {"event_id": event_id, **plain}
+    missing = [name for name in ("type", "occurred_at") if name not in plain]
+    if missing:
+        raise InvalidEventError("what-if", None, f"an event needs {' and '.join(missing)}", "give them by name")
+    known = set(taken)
+    number = next(n for n in range(1, len(known) + 2) if f"{_NEW}{n}" not in known)
+    own = {name: beside[name] for name in ("service", "stream_id")}
+    return {"event_id": f"{_NEW}{number}", **own, "data": "{}", **plain}
+
+
+def edited(log: Log, edits: Iterable[Edit]) -> Log:
+    """See a log as if some of its events were others, and some had happened too."""
+    for edit in edits:
+        rows = log.sql("SELECT * EXCLUDE (effective_at) FROM events WHERE event_id = ?", [edit["event_id"]]).head(1)
+        log = log.with_events([{**(rows[0] if rows else {}), **edit}])
+    return log
+
+
+def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  a column's value
+    if name == "occurred_at":
+        return iso(instant(value))
+    if name in {"data", "metadata"} and not isinstance(value, str):
+        return exact_json(value)
+    return value.isoformat() if isinstance(value, dt.date) else value

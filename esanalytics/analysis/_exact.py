@@ -1,0 +1,47 @@
+"""JSON that keeps every digit: decimals and large integers are written as they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from esanalytics._instants import iso
+
+__all__ = ["exact_json"]
+
+
+def exact_json(value: Any) -> str:  # noqa: ANN401  any value of a state or a payload
+    """Write a value as JSON.
+
+    Decimals are number literals with all their digits, instants ISO 8601 text in UTC, NaN and infinities text, as is
+    whatever JSON does not know.
+
+    Example:
+        >>> exact_json({"total": Decimal("12.50"), "items": [1, None]})
+        '{"total":12.50,"items":[1,null]}'
+    """
+    if value is None or isinstance(value, str | bool):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int | Decimal):
+        return f"{value:f}" if isinstance(value, Decimal) and value.is_finite() else str(int(value))
+    if isinstance(value, float):
+        return json.dumps(value) if math.isfinite(value) else json.dumps(_NAMES.get(str(value), str(value)))
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(str(name), ensure_ascii=False)}:{exact_json(part)}" for name, part in value.items())
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return f"[{','.join(map(exact_json, value))}]"
+    return json.dumps(_text(value), ensure_ascii=False)
+
+
+_NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return iso(value)
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)

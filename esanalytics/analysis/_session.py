@@ -1,0 +1,296 @@
+"""The replay session: one entity's events, its state at every step, and what would be without some of them.
+
+All logic of a replay is here, without Jupyter; widgets hold traits and pass messages.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from esanalytics.analysis._branch import Branch, branch_of, real_branch
+from esanalytics.analysis._changes import Change, Row, changes
+from esanalytics.analysis._edits import Edit, edit_of, edited
+from esanalytics.analysis._entity import entity_of
+from esanalytics.analysis._finding import Wanted, find
+from esanalytics.analysis._tape import payloads_of
+from esanalytics.store import Log, Store, as_log
+
+__all__ = ["OnFoldError", "ReplaySession"]
+
+OnFoldError = Literal["skip", "stop", "raise"]
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class ReplaySession:
+    """A replay of one entity, step by step, with events switched off, changed or added.
+
+    Steps count events in the order of a fold: step 0 is before all of them, step ``len(session)`` after all. What is
+    switched off keeps its step and does nothing. Safe to use from several threads.
+
+    Args:
+        log: a store, or any view of one; the replay knows what the log holds now, until `refresh`.
+        projection: what folds the events: an `ea.Projection` or a reducer; None: each payload field, last value wins.
+        key: of the entity, as a tuple where it has several columns; None where there is but one. Where the key is
+            ``(service, stream_id)``, the stream is enough if only one service has it.
+        on_error: what a failing reducer does: ``"skip"``: the state stays as it was at that event, and goes on after
+            it; ``"stop"``: it stays so to the end; ``"raise"``: the first failure is raised.
+        step: where to begin.
+        skipped: ids of events that are switched off.
+        edits: events that are changed or added, as `spec` gives them.
+        marks: steps by name.
+        bookmarks: pairs of a step and a label.
+
+    Raises:
+        UnknownKeyError: no event has the key; the message offers the nearest.
+        UnsupportedError: the projection is SQL, which says nothing of single events.
+        CompileError: the types in the log do not allow what the projection says.
+        ReducerError: the reducer fails, and ``on_error`` is ``"raise"``.
+        ValueError: an argument has no meaning.
+
+    Example:
+        >>> replay = ea.ReplaySession(store, orders, "order-42")  # doctest: +SKIP
+        >>> replay.goto(replay.find("field", "status")).diff()  # doctest: +SKIP
+    """
+
+    def __init__(  # noqa: PLR0913  what spec gives, by name
+        self,
+        log: Store | Log,
+        projection: object = None,
+        key: Any = None,  # noqa: ANN401  a value of the key's type
+        *,
+        on_error: OnFoldError = "skip",
+        step: int = 0,
+        skipped: Iterable[str] = (),
+        edits: Iterable[Mapping[str, Any]] = (),
+        marks: Mapping[str, int | None] | None = None,
+        bookmarks: Iterable[tuple[int, str]] = (),
+    ) -> None:
+        if on_error not in {"skip", "stop", "raise"}:
+            raise ValueError(f"on_error={on_error!r}; give 'skip', 'stop' or 'raise'")
+        self._lock = threading.RLock()
+        self._given = log
+        self._on_error = on_error
+        self._real_log = as_log(log)
+        self.entity = entity_of(self._real_log, projection, key)
+        self._real = real_branch(self._real_log, self.entity, stop=on_error == "stop")
+        self._edits: dict[str, Edit] = {edit["event_id"]: dict(edit) for edit in edits}
+        self._skipped: frozenset[str] = frozenset()
+        self._whole_log = edited(self._real_log, self._edits.values())
+        self._branch = self._real
+        self._step = 0
+        self._marks: dict[str, int] = {}
+        self.bookmarks: list[tuple[int, str]] = [(int(at), str(label)) for at, label in bookmarks]
+        self._change(frozenset(skipped))
+        self.goto(step)
+        for name, at in (marks or {}).items():
+            self.mark(name, at)
+        if on_error == "raise":
+            self._raise_first()
+
+    def __len__(self) -> int:
+        """Return the number of events: the last step."""
+        return len(self._branch)
+
+    @property
+    def step(self) -> int:
+        """The step it stands at."""
+        return self._step
+
+    @property
+    def at(self) -> dt.datetime | None:
+        """The ``effective_at`` of the event it stands at; None before the first."""
+        return None if self._step == 0 else _EPOCH + dt.timedelta(microseconds=self._branch.instant(self._step - 1))
+
+    @property
+    def skipped(self) -> frozenset[str]:
+        """The ids of the events that are switched off."""
+        return self._skipped
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The steps that are marked, by name."""
+        return dict(self._marks)
+
+    @property
+    def branch(self) -> Branch:
+        """The rows as they are now: real events, and what is switched off, changed or added."""
+        return self._branch
+
+    @property
+    def log(self) -> Log:
+        """The log as the replay sees it: without what is switched off, with what is changed or added."""
+        return self.whole_log.without(sorted(self._skipped)) if self._skipped else self.whole_log
+
+    @property
+    def whole_log(self) -> Log:
+        """The log with what is changed or added, and nothing switched off."""
+        return self._whole_log
+
+    def goto(self, step: int | str | None) -> ReplaySession:
+        """Stand at a step, by its number (held within the bounds), or at an event, by its id; None: stay."""
+        if isinstance(step, str):
+            step = self._branch.step_of(step)
+        if step is not None:
+            self._step = max(0, min(int(step), len(self)))
+        return self
+
+    def state(self, step: int | None = None, *, real: bool = False) -> Row:
+        """Return the row at a step, by column; None where the entity has none.
+
+        Args:
+            step: None: where it stands.
+            real: as it was, whatever is switched off, changed or added.
+        """
+        with self._lock:
+            return self._branch.state(self._step if step is None else self._within(step), real=real)
+
+    def event(self, step: int | None = None) -> dict[str, Any] | None:
+        """Return the event that leads to a step: its envelope, ``effective_at``, ``data`` and ``metadata`` (JSON text).
+
+        ``skipped`` tells whether it is switched off, ``error`` why the fold failed at it, or None. None at step 0.
+        """
+        number = (self._step if step is None else self._within(step)) - 1
+        if number < 0:
+            return None
+        with self._lock:
+            found = self._branch.envelope(number)
+            text, metadata = self.payloads([number])[number]
+            error = self._branch.error(number)
+        told = None if error is None else f"{type(error).__name__}: {error}"
+        skipped = found["event_id"] in self._skipped
+        return {**found, "data": text, "metadata": metadata, "skipped": skipped, "error": told}
+
+    def payloads(self, rows: Iterable[int]) -> dict[int, tuple[str, str | None]]:
+        """Return payload and metadata as JSON text, by row (from 0: the event that leads to step row + 1)."""
+        wanted = list(rows)
+        return payloads_of(self.whole_log, self._branch.events, wanted) if wanted else {}
+
+    def matching(self, text: str) -> set[str]:
+        """Return the ids of the events that have a text in their id, type, stream or payload, whatever the case."""
+        return self.entity.matching(self.whole_log, text)
+
+    def diff(self, before: int | str | None = None, after: int | str | None = None) -> list[Change]:
+        """List what differs between the states at two steps, each with the event that changed its column last.
+
+        Args:
+            before: a step, or the name of a mark; None: the step before ``after``.
+            after: likewise; None: where it stands.
+        """
+        with self._lock:
+            last = self._place(after, self._step)
+            first = self._place(before, max(0, last - 1))
+            found = changes(self.state(first), self.state(last))
+            low, high = sorted((first, last))
+            by = self._branch.last_changes({str(change.path[0]) for change in found}, low, high)
+        return [replace(change, changed_by=by.get(str(change.path[0]))) for change in found]
+
+    def what_if(self, step: int | None = None) -> list[Change]:
+        """List what differs at a step between what was and what would be."""
+        return changes(self.state(step, real=True), self.state(step))
+
+    def skip(self, *event_ids: str) -> ReplaySession:
+        """Switch events off; the log is not touched."""
+        unknown = [event_id for event_id in event_ids if event_id not in self._branch.row_of]
+        if unknown:
+            raise ValueError(f"no event {unknown[0]!r} in this replay; give the id of one of its {len(self)} events")
+        return self._change(self._skipped | set(event_ids))
+
+    def restore(self, *event_ids: str) -> ReplaySession:
+        """Switch events on again, and take back how they were changed; without arguments: all."""
+        gone = set(event_ids) or self._skipped | self._edits.keys()
+        left = {event_id: edit for event_id, edit in self._edits.items() if event_id not in gone}
+        return self._change(self._skipped - gone, left)
+
+    def edit(self, event_id: str | None = None, **changed: Any) -> ReplaySession:  # noqa: ANN401  columns of an event
+        """Change an event, or add one; the log is not touched.
+
+        Args:
+            event_id: the event that is changed; None: one is added, whose ``type`` and ``occurred_at`` must be given.
+            changed: columns of the envelope, ``data`` as a dict or JSON text.
+
+        Raises:
+            InvalidEventError: such an event could not be stored.
+        """
+        with self._lock:
+            if event_id is not None:
+                self._branch.step_of(event_id)
+            before = self._edits.get(event_id or "", {})
+            beside = self._branch.envelope(max(0, self._step - 1))
+            edit = edit_of(event_id, {**before, **changed}, beside, self._branch.row_of)
+            return self._change(self._skipped, {**self._edits, edit["event_id"]: edit})
+
+    def mark(self, name: str, step: int | None = None) -> ReplaySession:
+        """Mark a step by name; None: where it stands."""
+        self._marks[name] = self._step if step is None else self._within(step)
+        return self
+
+    def find(self, what: Wanted, value: Any = None, *, start: int | None = None, back: bool = False) -> int | None:  # noqa: ANN401
+        """Return the next step at which something is, or None.
+
+        Args:
+            what: ``"field"``: the value of a column, or of a path such as ``"customer.city"``, changes; ``"type"``: an
+                event of this type; ``"failure"``: an event whose type says that something failed, or at which the fold
+                does; ``"text"``: an event with this text in its id, type, stream or payload; ``"id"``: the event of
+                this id, or that begins with it; ``"instant"``: the last event up to this instant.
+            value: what is looked for.
+            start: steps after this one, or before it; None: where it stands.
+            back: look backwards.
+        """
+        with self._lock:
+            return find(self, what, value, self._step if start is None else self._within(start), back=back)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what makes the same replay again, as JSON can hold it: ``ReplaySession(log, projection, **spec)``."""
+        found: dict[str, Any] = {"key": list(self.entity.key), "step": self._step}
+        found |= {"on_error": self._on_error} if self._on_error != "skip" else {}
+        found |= {"skipped": sorted(self._skipped)} if self._skipped else {}
+        found |= {"edits": [*self._edits.values()]} if self._edits else {}
+        found |= {"marks": self.marks} if self._marks else {}
+        return found | ({"bookmarks": [list(each) for each in self.bookmarks]} if self.bookmarks else {})
+
+    def refresh(self) -> int:
+        """Read what the store holds now; returns how many events came."""
+        with self._lock:
+            before = len(self._real)
+            self._real_log = as_log(self._given)
+            self._real = real_branch(self._real_log, self.entity, stop=self._on_error == "stop")
+            self._change(self._skipped, {**self._edits})
+            return len(self._real) - before
+
+    def _change(self, skipped: frozenset[str], edits: dict[str, Edit] | None = None) -> ReplaySession:
+        """Switch off and change exactly these events."""
+        with self._lock:
+            changed = self.whole_log if edits is None else edited(self._real_log, edits.values())
+            stop = self._on_error == "stop"
+            branch = branch_of(self._real, self._real_log, changed, self.entity, skipped, stop=stop)
+            self._branch, self._whole_log = branch, changed
+            self._edits = self._edits if edits is None else edits
+            self._skipped = frozenset(each for each in skipped if each in branch.row_of)
+            self._step = min(self._step, len(branch))
+            self._marks = {name: min(step, len(branch)) for name, step in self._marks.items()}
+        return self
+
+    def _place(self, step: int | str | None, otherwise: int) -> int:
+        if step is None:
+            return otherwise
+        if isinstance(step, str):
+            if step not in self._marks:
+                raise ValueError(f"no mark {step!r}; there is {', '.join(self._marks) or 'none: set one with mark'}")
+            return self._marks[step]
+        return self._within(step)
+
+    def _within(self, step: int) -> int:
+        if not 0 <= step <= len(self):
+            raise ValueError(f"no step {step}; the replay has steps 0 to {len(self)}")
+        return int(step)
+
+    def _raise_first(self) -> None:
+        self.state(len(self), real=True)
+        for row in range(len(self)):
+            error = self._branch.error(row)
+            if error is not None:
+                raise error
