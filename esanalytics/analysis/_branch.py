@@ -175,7 +175,7 @@ def branch_of(real: Branch, log: Log, changed: Log, entity: Entity, skipped: Abs
         skipped: ids of events that do nothing.
         stop: after the first failure nothing counts.
     """
-    known = skipped & real.row_of.keys() if changed is log else skipped
+    known = skipped if changed is not log or not skipped else skipped & real.row_of.keys()
     if changed is log and not known:
         return real
     tape = real.real.tape if changed is log else entity.tape(changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.analysis._acts import DELETE, Acts, Column
+from esanalytics.engines import Result
 from esanalytics.events import sorting
 from esanalytics.projections import Projection, SettledPlan, deleting, live, moves, scalar
 from esanalytics.store import Log, result
@@ -22,6 +23,7 @@ from esanalytics.timetravel import Compiled, Views, compiled
 __all__ = ["Events", "Tape", "belonging", "events_of", "matching", "payloads_of", "reducer_tape", "tape_of"]
 
 _TEXTS = ("event_id", "service", "stream_id", "type", "correlation_id", "causation_id")
+_BLOCK = 1_024
 _INSTANTS = ("effective_at", "occurred_at", "recorded_at")
 
 
@@ -68,6 +70,10 @@ class Events:
     def skewed(self) -> bool:
         """Whether an event counts at another time than it says: the clock of its stream ran backwards."""
         return bool((self.instants("effective_at") != self.instants("occurred_at")).any())
+
+
+Rule = Callable[[Mapping[str, Any]], Acts]
+"""Makes the acts of an event out of the values computed for it."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +140,62 @@ def belonging(found: Compiled) -> list[exp.Expr]:
     return [*found.pinned(), *whole]
 
 
+class _Reading(Sequence[Acts]):
+    """Acts that are made when somebody looks at them, a block at a time.
+
+    Args:
+        rules: by case, what makes the acts out of the computed values.
+        chosen: the case of each row.
+        values: the computed values of the rows that have a part in the fold, in order.
+        parts: whether a row has one.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        chosen: npt.NDArray[np.int64],
+        values: pa.Table,
+        parts: npt.NDArray[np.bool_],
+    ) -> None:
+        self._rules = rules
+        self._chosen = chosen
+        self._values = values
+        self._parts = parts
+        self._before = np.concatenate([[0], np.cumsum(parts)])
+        self._blocks: dict[int, list[Acts]] = {}
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, row: Any) -> Any:  # noqa: ANN401  an int; slices are not needed
+        number, place = divmod(row, _BLOCK)
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = self._block(number * _BLOCK, min(len(self), (number + 1) * _BLOCK))
+        return block[place]
+
+    def _block(self, first: int, last: int) -> list[Acts]:
+        begin, end = int(self._before[first]), int(self._before[last])
+        values = iter(self._values.slice(begin, end - begin).to_pylist())
+        cases, parts = self._chosen[first:last].tolist(), self._parts[first:last].tolist()
+        return [self._rules[case](next(values)) if part else None for case, part in zip(cases, parts, strict=True)]
+
+
 def _acts(found: Compiled, events: Events) -> Sequence[Acts]:
     """Say for each event what it does."""
     rules = _rules(found.moved)
-    chosen = list(map(_chooser(found.plan), events.names("service"), events.names("type")))
-    acts: list[Acts] = [None] * len(events)
-    for row, values in _values(found, chosen):
-        acts[row] = rules[chosen[row]](values)
-    return acts
+    choose = _chooser(found.plan)
+    names = [events.table[name].combine_chunks().dictionary_encode() for name in ("service", "type")]
+    services, types = (column.dictionary.to_pylist() for column in names)
+    cases = np.array([[choose(service, type_) for type_ in types] for service in services], np.int64)
+    codes = [column.indices.to_numpy() for column in names]
+    chosen = cases[codes[0], codes[1]] if len(events) else np.zeros(0, np.int64)
+    parts = np.isin(chosen, list(live(found.moved) | deleting(found.moved)))
+    values, exact = _values(found)
+    if exact:
+        return _Reading(rules, chosen, values.arrow(), parts)
+    rest = iter(values)
+    return [rules[case](next(rest)) if part else None for case, part in zip(chosen.tolist(), parts, strict=True)]
 
 
 def _chooser(plan: SettledPlan) -> Callable[[str, str], int]:
@@ -155,44 +209,39 @@ def _chooser(plan: SettledPlan) -> Callable[[str, str], int]:
     return choose
 
 
-def _rules(moved: SettledPlan) -> list[Callable[[Mapping[str, Any]], Acts]]:
+def _rules(moved: SettledPlan) -> list[Rule]:
     """Return for each case what makes the acts out of the computed values."""
-    ends = deleting(moved)
-    acting = live(moved)
-
-    def rule(number: int) -> Callable[[Mapping[str, Any]], Acts]:
-        if number in ends:
-            return lambda _: DELETE
-        if number not in acting:
-            return lambda _: None
-        steps = [(n, step) for n, column in enumerate(moved.columns) for step in column.steps if step.case == number]
-
-        def made(values: Mapping[str, Any]) -> Acts:
-            found = []
-            for n, step in steps:
-                if step.test is not None and not values[step.test.args[0]]:
-                    continue
-                value = step.value.args[0] if step.value.op == "constant" else values[step.value.args[0]]
-                found.append((n, step.kind, value))
-            return found
-
-        return made
-
-    return [rule(number) for number in range(len(moved.cases))]
+    return [_rule(moved, number) for number in range(len(moved.cases))]
 
 
-def _values(found: Compiled, chosen: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Give the rows that have a part in the fold, each with the values computed for it."""
-    parts = live(found.moved) | deleting(found.moved)
-    rows = (row for row, case in enumerate(chosen) if case in parts)
+def _rule(moved: SettledPlan, number: int) -> Rule:
+    if number in deleting(moved):
+        return lambda _: DELETE
+    steps = [(n, step) for n, column in enumerate(moved.columns) for step in column.steps if step.case == number]
+    tests = [None if step.test is None else step.test.args[0] for _, step in steps]
+    plain = [(n, step.kind, step.value.op == "constant", step.value.args[0]) for n, step in steps]
+
+    def made(values: Mapping[str, Any]) -> Acts:
+        return [
+            (n, kind, value if constant else values[value])
+            for (n, kind, constant, value), test in zip(plain, tests, strict=True)
+            if test is None or values[test]
+        ]
+
+    return made
+
+
+def _values(found: Compiled) -> tuple[Result, bool]:
+    """Ask for the values computed for the rows that have a part in the fold; Arrow holds them where none is VARIANT."""
     views = Views()
     relation, _ = views.add(found.narrowed())
     query = moves(found.plan, relation, found.pinned())
     names = [name for name in query.named_selects if name.startswith("$value")] or ["position"]
-    chosen_columns = [sql.column(name) for name in names]
-    query = exp.select(*chosen_columns, copy=False).from_(query.subquery("moves", copy=False), copy=False)
+    columns = [sql.column(name) for name in names]
+    query = exp.select(*columns, copy=False).from_(query.subquery("moves", copy=False), copy=False)
     query = query.order_by(*sorting(by_place=False), copy=False)
-    return zip(rows, result(found.log, lambda: views.plan(query)), strict=True)
+    types = {step.value.type for column in found.plan.columns for step in column.steps}
+    return result(found.log, lambda: views.plan(query)), not any("VARIANT" in type_ for type_ in types)
 
 
 def reducer_tape(log: Log) -> Tape:
