@@ -3,7 +3,13 @@
 Everything is reached from here: ``import esanalytics as ea``.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from esanalytics import engines, errors, sources
+from esanalytics.analysis import ReplaySession
 from esanalytics.events import Event
 from esanalytics.projections import (
     Projection,
@@ -52,21 +58,31 @@ from esanalytics.timetravel import (
     state_at,
 )
 
+if TYPE_CHECKING:
+    from esanalytics import plots
+    from esanalytics.widgets import Comparison, Explorer, Replay, Trace, compare, explore, replay, trace
+
 __all__ = [
     "Bisection",
+    "Comparison",
     "Event",
+    "Explorer",
     "Log",
     "Projection",
     "Reducer",
+    "Replay",
+    "ReplaySession",
     "Snapshot",
     "SqlProjection",
     "Store",
+    "Trace",
     "add",
     "append",
     "bisect",
     "case",
     "causation_id",
     "coalesce",
+    "compare",
     "correlation_id",
     "count",
     "delete",
@@ -76,6 +92,7 @@ __all__ = [
     "errors",
     "event_id",
     "explain",
+    "explore",
     "field",
     "first",
     "history",
@@ -86,11 +103,13 @@ __all__ = [
     "merged",
     "min_",
     "occurred_at",
+    "plots",
     "position",
     "recorded_at",
     "reducer",
     "refresh",
     "remove",
+    "replay",
     "schema_version",
     "service",
     "snapshot",
@@ -98,6 +117,25 @@ __all__ = [
     "sources",
     "state_at",
     "stream_id",
+    "trace",
     "type_",
     "version",
 ]
+
+_LAZY = {
+    "plots": "esanalytics.plots",
+    **dict.fromkeys(("Replay", "replay", "Explorer", "explore"), "esanalytics.widgets"),
+    **dict.fromkeys(("Comparison", "compare", "Trace", "trace"), "esanalytics.widgets"),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever has the name
+    """Load pictures and widgets when somebody looks at them: they bring matplotlib and ipywidgets."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'esanalytics' has no attribute {name!r}")
+    module = importlib.import_module(_LAZY[name])
+    return module if name == "plots" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

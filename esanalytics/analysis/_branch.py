@@ -146,6 +146,11 @@ class Branch:
         """The steps at which each column changed, in order."""
         return self.own.fold.changed()
 
+    def fields(self) -> list[str]:
+        """Return the names that the row has at any step."""
+        rows = (self.state(step) for step in range(1, len(self) + 1))
+        return sorted({name for row in rows if row is not None for name in row})
+
     def last_changes(self, columns: AbstractSet[str], low: int, high: int) -> dict[str, str]:
         """Return the id of the last event after step ``low``, up to ``high``, that changed each of some columns."""
         found = {}
@@ -164,33 +169,34 @@ def real_branch(log: Log, entity: Entity, *, stop: bool) -> Branch:
     return Branch(tape.events, side, range(len(tape.events) + 1), side)
 
 
-def branch_of(real: Branch, log: Log, changed: Log, entity: Entity, skipped: AbstractSet[str], *, stop: bool) -> Branch:
+def branch_of(
+    real: Branch, changed: Log | None, left: Log, entity: Entity, skipped: AbstractSet[str], *, stop: bool
+) -> Branch:
     """Compose what would be.
 
     Args:
         real: what was.
-        log: the log of what was.
-        changed: the same, with events changed or added; the same object where none are.
+        changed: the log with events changed or added; None where none are.
+        left: the same, as if what is skipped had never happened.
         entity: what is replayed.
         skipped: ids of events that do nothing.
         stop: after the first failure nothing counts.
     """
-    known = skipped if changed is not log or not skipped else skipped & real.row_of.keys()
-    if changed is log and not known:
+    if changed is None and not skipped:
         return real
-    tape = real.real.tape if changed is log else entity.tape(changed)
-    stepper = real.real.stepper if changed is log else entity.stepper(changed, tape)
-    moved = changed is not log or (tape.events.skewed and known)
-    events = _ordered(real.events, tape.events, log=changed, entity=entity, skipped=known) if moved else real.events
-    rows = [None if event_id in known else tape.events.row_of.get(event_id) for event_id in events.ids]
+    tape = real.real.tape if changed is None else entity.tape(changed)
+    stepper = real.real.stepper if changed is None else entity.stepper(changed, tape)
+    skewed = bool(skipped) and tape.events.skewed
+    moved = changed is not None or skewed
+    events = _ordered(real.events, tape.events, entity.events(left) if skewed else None) if moved else real.events
+    rows = [None if event_id in skipped else tape.events.row_of.get(event_id) for event_id in events.ids]
     return Branch(events, real.real, _real_steps(real.events, events), Side(tape, stepper, rows, stop=stop))
 
 
-def _ordered(real: Events, own: Events, *, log: Log, entity: Entity, skipped: AbstractSet[str]) -> Events:
+def _ordered(real: Events, own: Events, left: Events | None) -> Events:
     """Put the rows of both into the order of what would be: an event that never happened moves no clock."""
     table = own.table
-    if own.skewed and skipped:
-        left = entity.events(log.without(sorted(skipped)))
+    if left is not None:
         moved = dict(zip(left.ids, left.instants("effective_at").tolist(), strict=True))
         before = own.instants("effective_at").tolist()
         instants = [moved.get(event_id, at) for event_id, at in zip(own.ids, before, strict=True)]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
+from esanalytics import _sql as sql
 from esanalytics._instants import instant, iso
 from esanalytics.analysis._exact import exact_json
 from esanalytics.errors import InvalidEventError
 from esanalytics.store import Log
 
-__all__ = ["Edit", "edit_of", "edited"]
+__all__ = ["Edit", "edit_of", "edited", "remaining"]
 
 Edit = dict[str, Any]
 """The id of an event, and the columns of it that are changed; of one that is added, all that it has."""
@@ -68,6 +70,23 @@ def edited(log: Log, edits: Iterable[Edit]) -> Log:
         rows = log.sql("SELECT * EXCLUDE (effective_at) FROM events WHERE event_id = ?", [edit["event_id"]]).head(1)
         log = log.with_events([{**(rows[0] if rows else {}), **edit}])
     return log
+
+
+def remaining(log: Log, changed: Log, edits: AbstractSet[str], skipped: AbstractSet[str]) -> Log:
+    """See a log with what is changed or added, as if some events, changed ones among them, had never happened.
+
+    Args:
+        log: the log of what was.
+        changed: the same, with events changed or added.
+        edits: the ids of these.
+        skipped: the ids of what never happened.
+    """
+    if not skipped:
+        return changed
+    if not edits & skipped:
+        return changed.without(sorted(skipped))
+    left, kept = log.without(sorted(skipped)), sorted(edits - skipped)
+    return left.with_events(changed.where(sql.text(sql.is_in(sql.column("event_id"), kept)))) if kept else left
 
 
 def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  a column's value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
@@ -12,12 +12,12 @@ from esanalytics import _sql as sql
 from esanalytics.analysis._folding import ActsStepper, ReducerStepper, Stepper
 from esanalytics.analysis._tape import Events, Tape, belonging, events_of, matching, reducer_tape, tape_of
 from esanalytics.errors import UnknownKeyError, UnsupportedError
-from esanalytics.projections import Projection, Reducer, key_columns, merged_projection
+from esanalytics.projections import Projection, Reducer, columns_of, key_columns, merged_projection
 from esanalytics.reducing import events_in_order
 from esanalytics.store import Log, names_of, result
 from esanalytics.timetravel import SqlProjection, Views, checked, compiled
 
-__all__ = ["Entity", "entity_of"]
+__all__ = ["Entity", "entity_of", "key_of_stream"]
 
 _STREAM = ("service", "stream_id")
 _NEAREST = 3
@@ -76,6 +76,23 @@ class Entity:
         found = compiled(log, self.definition, self.key)
         return matching(found.narrowed(), text, found.pinned())
 
+    def on(self, log: Log) -> Entity:
+        """Return the entity as another view of the log has it: where no definition was given, with the fields there."""
+        if self.given or isinstance(self.definition, Reducer):
+            return self
+        found = _merged(self._stream(log))
+        return self if columns_of(found) == columns_of(self.definition) else replace(self, definition=found)
+
+    def own(self, log: Log) -> Log:
+        """Narrow a log to the events of the entity."""
+        if isinstance(self.definition, Reducer):
+            return self._stream(log)
+        found = compiled(log, self.definition, self.key)
+        narrowed = found.narrowed()
+        for condition in belonging(found):
+            narrowed = narrowed.where(sql.text(condition))
+        return narrowed
+
     def _stream(self, log: Log) -> Log:
         return log.where(service=self.key[0], stream=self.key[1])
 
@@ -103,6 +120,23 @@ def entity_of(log: Log, projection: object, key: Any) -> Entity:  # noqa: ANN401
         found = _merged(log.where(service=stream[0], stream=stream[1])) if definition is None else definition
         return Entity(found, stream, definition is not None)
     return Entity(definition, _key_of(log, definition, key), given=True)
+
+
+def key_of_stream(log: Log, projection: object, service: str, stream: str) -> Any:  # noqa: ANN401  a key
+    """Return the key of the entity that the first events of a stream are about.
+
+    Raises:
+        UnknownKeyError: they are about none.
+    """
+    if not isinstance(projection, Projection):
+        return (service, stream)
+    views = Views()
+    narrowed = log.where(service=service, stream=stream)
+    keys = compiled(log, projection).keys_of(narrowed, views)
+    found = result(log, lambda: views.plan(keys.limit(1))).head(1)
+    if not found:
+        raise UnknownKeyError(projection.name, stream, ())
+    return tuple(found[0].values())
 
 
 def _key_of(log: Log, projection: Projection, key: Any) -> tuple[Any, ...]:  # noqa: ANN401

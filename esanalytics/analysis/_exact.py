@@ -11,7 +11,7 @@ from typing import Any
 
 from esanalytics._instants import iso
 
-__all__ = ["exact_json"]
+__all__ = ["exact_json", "json_ready"]
 
 
 def exact_json(value: Any) -> str:  # noqa: ANN401  any value of a state or a payload
@@ -36,6 +36,16 @@ def exact_json(value: Any) -> str:  # noqa: ANN401  any value of a state or a pa
     if isinstance(value, Iterable) and not isinstance(value, bytes):
         return f"[{','.join(map(exact_json, value))}]"
     return json.dumps(_text(value), ensure_ascii=False)
+
+
+def json_ready(value: Any) -> Any:  # noqa: ANN401  a value of a key
+    """Return a value as it is where JSON knows it, else as a text that DuckDB reads as the same value.
+
+    Example:
+        >>> json_ready(Decimal("12.50")), json_ready(7)
+        ('12.50', 7)
+    """
+    return value if value is None or isinstance(value, str | int | float) else _text(value)
 
 
 _NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}

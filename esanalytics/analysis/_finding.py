@@ -57,7 +57,7 @@ def _field(session: ReplaySession, value: Any) -> Sequence[int]:  # noqa: ANN401
     column, *rest = str(value).split(".")
     if rest and column in branch.changed:
         return [step for step in branch.changed[column] if not same(*_around(branch, step, (column, *rest)))]
-    known = [each.name for each in branch.columns] or sorted(branch.changed)
+    known = [each.name for each in branch.columns] or branch.fields()
     if column in known:
         return ()
     raise ValueError(f"no field {value!r}; {nearest_names(column, known)}")

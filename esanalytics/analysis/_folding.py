@@ -132,10 +132,15 @@ class Fold:
         found: dict[str, list[int]] = {}
         before = None
         for number, row in enumerate(self._order):
-            after = self._after(self._stepper.kept(before), number)
-            if row is not None and row not in self.errors:
-                for name in self._stepper.changed(before, after, row):
-                    found.setdefault(name, []).append(number + 1)
+            if row is None or not self._counts(number):
+                continue
+            try:
+                after = self._stepper.after(self._stepper.kept(before), row)
+            except Exception as error:  # noqa: BLE001  whatever the user's function raises
+                self._fail(number, error)
+                continue
+            for name in self._stepper.changed(before, after, row):
+                found.setdefault(name, []).append(number + 1)
             before = after
         return found
 
@@ -144,6 +149,7 @@ class Fold:
         number, state = self._last
         if not nearest * EVERY <= number <= step:
             number, state = nearest * EVERY, self._stepper.kept(self._kept[nearest])
+        self._last = (0, None)  # what is cut short may leave a state half changed
         while number < step:
             state = self._after(state, number)
             number += 1
@@ -154,14 +160,23 @@ class Fold:
 
     def _after(self, state: Any, number: int) -> Any:  # noqa: ANN401  a state
         row = self._order[number]
-        if row is None or row in self.errors or (self._stop and number > self._failed):
+        if row is None or not self._counts(number):
             return state
         try:
             return self._stepper.after(state, row)
         except Exception as error:  # noqa: BLE001  whatever the user's function raises
+            self._fail(number, error)
+            return self._again(number)
+
+    def _counts(self, number: int) -> bool:
+        """Tell whether an event has not failed, and comes after none that stopped the fold."""
+        return self._order[number] not in self.errors and not (self._stop and number > self._failed)
+
+    def _fail(self, number: int, error: Exception) -> None:
+        row = self._order[number]
+        if row is not None:
             self.errors[row] = error
             self._failed = min(self._failed, number)
-            return self._again(number)
 
     def _again(self, number: int) -> Any:  # noqa: ANN401  a state
         """Return the state before an event at which the stepper failed, which may have changed it."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from esanalytics._instants import iso
 from esanalytics.analysis._acts import Acts
 from esanalytics.analysis._branch import Branch
+from esanalytics.analysis._changes import same
 from esanalytics.analysis._exact import exact_json
 from esanalytics.analysis._finding import is_failure
 from esanalytics.analysis._session import ReplaySession
@@ -103,7 +105,7 @@ def _timeline(branch: Branch, events: int) -> dict[str, Any]:
     if events > DOTS:
         every = -(-events // _KNOTS)
         knots = [*instants[::every].tolist(), end]
-        return found | {"knots": {"every": every, "at": knots}, "density": _density(branch, start, end)}
+        return found | {"knots": {"every": every, "at": knots}, "density": _density(instants, branch.types[:events])}
     columns = {"type": branch.types, "service": branch.services, "stream": branch.streams}
     numbered = {name: _numbers(values[:events]) for name, values in columns.items()}
     recorded = branch.events.instants("recorded_at")[:events].tolist()
@@ -113,10 +115,10 @@ def _timeline(branch: Branch, events: int) -> dict[str, Any]:
 _LISTS = ("steps", "type", "service", "stream", "recorded")
 
 
-def _density(branch: Branch, start: int, end: int) -> dict[str, Any]:
+def _density(instants: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, Any]:
     """Count the events of each type in bins of time."""
-    types = np.asarray(_numbers(branch.types))
-    bins = ((branch.instants - start) * _BINS // max(1, end - start + 1)).astype(np.int64)
+    types, after = np.asarray(_numbers(names)), instants - instants.min()
+    bins = np.minimum(after / (after.max() + 1) * _BINS, _BINS - 1).astype(np.int64)
     counts = np.zeros((int(types.max(initial=0)) + 1, _BINS), np.int64)
     np.add.at(counts, (types, bins), 1)
     return {"bins": _BINS, "types": counts.tolist()}
@@ -214,8 +216,8 @@ class _Rows:
         before = branch.real.tape.events.row_of.get(event_id)
         if before is None:
             return {"acts": _plain(after), "inserted": True}
-        acts = branch.real.tape.acts[before]
-        return {"acts": _plain(acts)} | ({} if after == acts else {"edited": _plain(after)})
+        acts, edited = _plain(branch.real.tape.acts[before]), _plain(after)
+        return {"acts": acts} | ({} if same(acts, edited) else {"edited": edited})
 
 
 def _plain(acts: Acts) -> Any:  # noqa: ANN401  JSON

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from esanalytics.analysis._branch import Branch, branch_of, real_branch
 from esanalytics.analysis._changes import Change, Row, changes
-from esanalytics.analysis._edits import Edit, edit_of, edited
-from esanalytics.analysis._entity import entity_of
+from esanalytics.analysis._edits import Edit, edit_of, edited, remaining
+from esanalytics.analysis._entity import Entity, entity_of
+from esanalytics.analysis._exact import json_ready
 from esanalytics.analysis._finding import Wanted, find
 from esanalytics.analysis._tape import payloads_of
+from esanalytics.errors import ReducerError
+from esanalytics.projections import Reducer
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["OnFoldError", "ReplaySession"]
 
 OnFoldError = Literal["skip", "stop", "raise"]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_REMEDY = "mend the reducer, or replay past such events with on_error='skip'"
 
 
 class ReplaySession:
@@ -51,6 +55,11 @@ class ReplaySession:
         ReducerError: the reducer fails, and ``on_error`` is ``"raise"``.
         ValueError: an argument has no meaning.
 
+    Attributes:
+        entity: what is replayed.
+        bookmarks: pairs of a step and a label.
+        listeners: called after every change of step, marks, or what is switched off, changed or added.
+
     Example:
         >>> replay = ea.ReplaySession(store, orders, "order-42")  # doctest: +SKIP
         >>> replay.goto(replay.find("field", "status")).diff()  # doctest: +SKIP
@@ -72,22 +81,23 @@ class ReplaySession:
         if on_error not in {"skip", "stop", "raise"}:
             raise ValueError(f"on_error={on_error!r}; give 'skip', 'stop' or 'raise'")
         self._lock = threading.RLock()
+        self.listeners: list[Callable[[], None]] = []
         self._given = log
         self._on_error = on_error
         self._real_log = as_log(log)
         self.entity = entity_of(self._real_log, projection, key)
-        self._real = real_branch(self._real_log, self.entity, stop=on_error == "stop")
-        self._edits: dict[str, Edit] = {edit["event_id"]: dict(edit) for edit in edits}
+        self._real = self._read(self._real_log, self.entity)
+        self._edits: dict[str, Edit] = {}
         self._skipped: frozenset[str] = frozenset()
-        self._whole_log = edited(self._real_log, self._edits.values())
+        self._log = self._whole_log = self._real_log
         self._branch = self._real
-        self._step = 0
+        self._step = self._version = 0
         self._marks: dict[str, int] = {}
         self.bookmarks: list[tuple[int, str]] = [(int(at), str(label)) for at, label in bookmarks]
-        self._change(frozenset(skipped))
+        self._change(frozenset(skipped), {edit["event_id"]: dict(edit) for edit in edits})
         self.goto(step)
-        for name, at in (marks or {}).items():
-            self.mark(name, at)
+        for name, marked in (marks or {}).items():
+            self.mark(name, marked)
         if on_error == "raise":
             self._raise_first()
 
@@ -103,7 +113,14 @@ class ReplaySession:
     @property
     def at(self) -> dt.datetime | None:
         """The ``effective_at`` of the event it stands at; None before the first."""
-        return None if self._step == 0 else _EPOCH + dt.timedelta(microseconds=self._branch.instant(self._step - 1))
+        with self._lock:
+            return self.instant(self._step)
+
+    def instant(self, step: int) -> dt.datetime | None:
+        """Return the ``effective_at`` of the event that leads to a step; None at step 0."""
+        with self._lock:
+            number = self._within(step) - 1
+            return None if number < 0 else _EPOCH + dt.timedelta(microseconds=self._branch.instant(number))
 
     @property
     def skipped(self) -> frozenset[str]:
@@ -115,6 +132,22 @@ class ReplaySession:
         """The steps that are marked, by name."""
         return dict(self._marks)
 
+    @marks.setter
+    def marks(self, marks: Mapping[str, int]) -> None:
+        with self._lock:
+            self._marks = {str(name): self._within(step) for name, step in marks.items()}
+        self._told()
+
+    @property
+    def version(self) -> int:
+        """How often the events themselves were changed: edited, added, read anew."""
+        return self._version
+
+    @property
+    def folds_in_python(self) -> bool:
+        """Whether a Python function folds the events, which only Python can run."""
+        return isinstance(self.entity.definition, Reducer)
+
     @property
     def branch(self) -> Branch:
         """The rows as they are now: real events, and what is switched off, changed or added."""
@@ -123,7 +156,7 @@ class ReplaySession:
     @property
     def log(self) -> Log:
         """The log as the replay sees it: without what is switched off, with what is changed or added."""
-        return self.whole_log.without(sorted(self._skipped)) if self._skipped else self.whole_log
+        return self._log
 
     @property
     def whole_log(self) -> Log:
@@ -132,11 +165,10 @@ class ReplaySession:
 
     def goto(self, step: int | str | None) -> ReplaySession:
         """Stand at a step, by its number (held within the bounds), or at an event, by its id; None: stay."""
-        if isinstance(step, str):
-            step = self._branch.step_of(step)
-        if step is not None:
-            self._step = max(0, min(int(step), len(self)))
-        return self
+        with self._lock:
+            wanted = self._branch.step_of(step) if isinstance(step, str) else step
+            self._step = self._step if wanted is None else max(0, min(int(wanted), len(self)))
+        return self._told()
 
     def state(self, step: int | None = None, *, real: bool = False) -> Row:
         """Return the row at a step, by column; None where the entity has none.
@@ -153,25 +185,28 @@ class ReplaySession:
 
         ``skipped`` tells whether it is switched off, ``error`` why the fold failed at it, or None. None at step 0.
         """
-        number = (self._step if step is None else self._within(step)) - 1
-        if number < 0:
-            return None
         with self._lock:
+            number = (self._step if step is None else self._within(step)) - 1
+            if number < 0:
+                return None
             found = self._branch.envelope(number)
             text, metadata = self.payloads([number])[number]
+            self._branch.state(number + 1)
             error = self._branch.error(number)
+            skipped = found["event_id"] in self._skipped
         told = None if error is None else f"{type(error).__name__}: {error}"
-        skipped = found["event_id"] in self._skipped
         return {**found, "data": text, "metadata": metadata, "skipped": skipped, "error": told}
 
     def payloads(self, rows: Iterable[int]) -> dict[int, tuple[str, str | None]]:
         """Return payload and metadata as JSON text, by row (from 0: the event that leads to step row + 1)."""
         wanted = list(rows)
-        return payloads_of(self.whole_log, self._branch.events, wanted) if wanted else {}
+        with self._lock:
+            return payloads_of(self._whole_log, self._branch.events, wanted) if wanted else {}
 
     def matching(self, text: str) -> set[str]:
         """Return the ids of the events that have a text in their id, type, stream or payload, whatever the case."""
-        return self.entity.matching(self.whole_log, text)
+        with self._lock:
+            return self.entity.matching(self._whole_log, text)
 
     def diff(self, before: int | str | None = None, after: int | str | None = None) -> list[Change]:
         """List what differs between the states at two steps, each with the event that changed its column last.
@@ -190,20 +225,26 @@ class ReplaySession:
 
     def what_if(self, step: int | None = None) -> list[Change]:
         """List what differs at a step between what was and what would be."""
-        return changes(self.state(step, real=True), self.state(step))
+        with self._lock:
+            return changes(self.state(step, real=True), self.state(step))
 
     def skip(self, *event_ids: str) -> ReplaySession:
         """Switch events off; the log is not touched."""
-        unknown = [event_id for event_id in event_ids if event_id not in self._branch.row_of]
-        if unknown:
-            raise ValueError(f"no event {unknown[0]!r} in this replay; give the id of one of its {len(self)} events")
-        return self._change(self._skipped | set(event_ids))
+        with self._lock:
+            for event_id in event_ids:
+                self._branch.step_of(event_id)
+            return self.switch_off(self._skipped | set(event_ids))
+
+    def switch_off(self, event_ids: Iterable[str]) -> ReplaySession:
+        """Switch off exactly these events; ids that are no event of the replay are passed over."""
+        return self._change(frozenset(event_ids))
 
     def restore(self, *event_ids: str) -> ReplaySession:
         """Switch events on again, and take back how they were changed; without arguments: all."""
-        gone = set(event_ids) or self._skipped | self._edits.keys()
-        left = {event_id: edit for event_id, edit in self._edits.items() if event_id not in gone}
-        return self._change(self._skipped - gone, left)
+        with self._lock:
+            gone = set(event_ids) or self._skipped | self._edits.keys()
+            left = {event_id: edit for event_id, edit in self._edits.items() if event_id not in gone}
+            return self._change(self._skipped - gone, None if left == self._edits else left)
 
     def edit(self, event_id: str | None = None, **changed: Any) -> ReplaySession:  # noqa: ANN401  columns of an event
         """Change an event, or add one; the log is not touched.
@@ -218,15 +259,16 @@ class ReplaySession:
         with self._lock:
             if event_id is not None:
                 self._branch.step_of(event_id)
-            before = self._edits.get(event_id or "", {})
+            before = {} if event_id is None else self._edits.get(event_id, {})
             beside = self._branch.envelope(max(0, self._step - 1))
-            edit = edit_of(event_id, {**before, **changed}, beside, self._branch.row_of)
+            edit = before | edit_of(event_id, changed, beside, {*self._branch.row_of, *self._edits})
             return self._change(self._skipped, {**self._edits, edit["event_id"]: edit})
 
     def mark(self, name: str, step: int | None = None) -> ReplaySession:
         """Mark a step by name; None: where it stands."""
-        self._marks[name] = self._step if step is None else self._within(step)
-        return self
+        with self._lock:
+            self._marks[name] = self._step if step is None else self._within(step)
+        return self._told()
 
     def find(self, what: Wanted, value: Any = None, *, start: int | None = None, back: bool = False) -> int | None:  # noqa: ANN401
         """Return the next step at which something is, or None.
@@ -245,33 +287,51 @@ class ReplaySession:
 
     def spec(self) -> dict[str, Any]:
         """Return what makes the same replay again, as JSON can hold it: ``ReplaySession(log, projection, **spec)``."""
-        found: dict[str, Any] = {"key": list(self.entity.key), "step": self._step}
-        found |= {"on_error": self._on_error} if self._on_error != "skip" else {}
-        found |= {"skipped": sorted(self._skipped)} if self._skipped else {}
-        found |= {"edits": [*self._edits.values()]} if self._edits else {}
-        found |= {"marks": self.marks} if self._marks else {}
-        return found | ({"bookmarks": [list(each) for each in self.bookmarks]} if self.bookmarks else {})
+        with self._lock:
+            found: dict[str, Any] = {"key": list(map(json_ready, self.entity.key)), "step": self._step}
+            found |= {"on_error": self._on_error} if self._on_error != "skip" else {}
+            found |= {"skipped": sorted(self._skipped)} if self._skipped else {}
+            found |= {"edits": [dict(edit) for edit in self._edits.values()]} if self._edits else {}
+            found |= {"marks": self.marks} if self._marks else {}
+            return found | ({"bookmarks": [list(each) for each in self.bookmarks]} if self.bookmarks else {})
 
     def refresh(self) -> int:
         """Read what the store holds now; returns how many events came."""
         with self._lock:
-            before = len(self._real)
-            self._real_log = as_log(self._given)
-            self._real = real_branch(self._real_log, self.entity, stop=self._on_error == "stop")
-            self._change(self._skipped, {**self._edits})
-            return len(self._real) - before
+            before = self._real_log, self._real
+            log = as_log(self._given)
+            self._real_log, self._real = log, self._read(log, self.entity)
+            try:
+                self._change(self._skipped, {**self._edits})
+            except BaseException:
+                self._real_log, self._real = before
+                raise
+            return len(self._real) - len(before[1])
 
     def _change(self, skipped: frozenset[str], edits: dict[str, Edit] | None = None) -> ReplaySession:
         """Switch off and change exactly these events."""
         with self._lock:
-            changed = self.whole_log if edits is None else edited(self._real_log, edits.values())
+            kept = self._edits if edits is None else edits
+            changed = self._whole_log if edits is None else edited(self._real_log, edits.values())
+            entity = self.entity if edits is None else self.entity.on(changed)
+            real = self._real if entity is self.entity else self._read(self._real_log, entity)
+            known = frozenset(each for each in skipped if each in kept or each in real.row_of)
+            left = remaining(self._real_log, changed, kept.keys(), known)
             stop = self._on_error == "stop"
-            branch = branch_of(self._real, self._real_log, changed, self.entity, skipped, stop=stop)
-            self._branch, self._whole_log = branch, changed
-            self._edits = self._edits if edits is None else edits
-            self._skipped = frozenset(each for each in skipped if each in branch.row_of)
+            branch = branch_of(real, changed if kept else None, left, entity, known, stop=stop)
+            self.entity, self._real, self._branch = entity, real, branch
+            self._whole_log, self._log = changed, left
+            self._edits, self._skipped = kept, known & branch.row_of.keys()
             self._step = min(self._step, len(branch))
             self._marks = {name: min(step, len(branch)) for name, step in self._marks.items()}
+        return self._told()
+
+    def _read(self, log: Log, entity: Entity) -> Branch:
+        return real_branch(log, entity, stop=self._on_error == "stop")
+
+    def _told(self) -> ReplaySession:
+        for listener in self.listeners:
+            listener()
         return self
 
     def _place(self, step: int | str | None, otherwise: int) -> int:
@@ -289,8 +349,12 @@ class ReplaySession:
         return int(step)
 
     def _raise_first(self) -> None:
-        self.state(len(self), real=True)
+        self.state(len(self))
         for row in range(len(self)):
             error = self._branch.error(row)
             if error is not None:
-                raise error
+                event = self._branch.envelope(row)
+                where = [event[name] for name in ("service", "stream_id", "position", "event_id", "type")]
+                reason = f"raised {type(error).__name__}: {error}"
+                found = (self.entity.definition.name, *where, self.instant(row + 1), reason, _REMEDY)
+                raise ReducerError(*found) from error

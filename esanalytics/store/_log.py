@@ -25,6 +25,7 @@ __all__ = [
     "Reader",
     "arrived_after",
     "as_view",
+    "code_of",
     "engine_of",
     "folder_of",
     "may_arrive_inside",
@@ -282,6 +283,22 @@ def folder_of(log: Log) -> pathlib.Path:
 def engine_of(log: Log) -> DuckDB:
     """Return the engine that answers for a view."""
     return log._reader.engine  # noqa: SLF001  of this module
+
+
+def code_of(log: Log) -> str:
+    """Write what stands behind ``store.log`` to make a view; what code cannot say is left to a comment."""
+    base, chosen = log._base, log._selection  # noqa: SLF001  of this module
+    named = {"service": chosen.services, "type": chosen.types, "stream": chosen.streams}
+    given = [f"{name}={sorted(found)!r}" for name, found in named.items() if found is not None]
+    parts = [f".where({', '.join(given)})"] if given else []
+    parts += [f".where({sql.text(condition)!r})" for condition in chosen.conditions]
+    bounds = {"since": chosen.since, "at": chosen.at, "known_at": base.known_at}
+    parts += [f".{name}({iso(found)!r})" for name, found in bounds.items() if found is not None]
+    parts += [f".without({sql.text(events)!r})" for events in base.without if not isinstance(events, Log)]
+    views = sum(isinstance(events, Log) for events in base.without)
+    left = [f"without({views} views)"] if views else []
+    left += [f"with_events({sum(extra.file.rows for extra in base.extra)} events)"] if base.extra else []
+    return "".join(parts) + (f"  # and {', '.join(left)}, which were made in Python" if left else "")
 
 
 def types_of(log: Log, paths: Iterable[Path]) -> dict[Path, Types]:

@@ -1,0 +1,326 @@
+"""Comparison: two states side by side, from how many rows differ down to the events that made one of them differ."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pyarrow as pa
+
+from esanalytics._instants import Instant, instant, iso
+from esanalytics.analysis._comparing import KINDS, Compared, Kind, Row, compared
+from esanalytics.analysis._responsible import Responsible
+from esanalytics.engines import Plan, Result
+from esanalytics.errors import EsAnalyticsError
+from esanalytics.store import Log, Store, result
+from esanalytics.timetravel import Definition
+from esanalytics.widgets._bundle import THEME, bundle, close_all, page, png_of, write_whole
+from esanalytics.widgets._differences import (
+    CSS,
+    SIGNS,
+    columns_table,
+    entries_table,
+    events_list,
+    head,
+    kind_sign,
+    picture,
+    row_summary,
+    rows_table,
+    sides_table,
+)
+from esanalytics.widgets._markup import cut, escaped, note, told
+
+__all__ = ["Comparison", "compare"]
+
+_PAGE = 20
+_STATIC_ROWS = 500
+_STATIC_COLUMNS = 40
+_STATIC_SECONDS = 8.0
+_EVENTS = pa.schema(
+    [
+        ("side", pa.string()),
+        ("effective_at", pa.timestamp("us", "UTC")),
+        ("type", pa.string()),
+        ("service", pa.string()),
+        ("event_id", pa.string()),
+        ("position", pa.int64()),
+        ("touched", pa.list_(pa.string())),
+        ("passed", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+
+def compare(
+    log: Store | Log,
+    projection: Definition,
+    left: Instant | Log,
+    right: Instant | Log,
+    *,
+    key: Any = None,  # noqa: ANN401  a value of the key's type
+    known_at: Instant | None = None,
+) -> Comparison:
+    """Show two states side by side: what differs, where, and which events made it so.
+
+    Args:
+        log: a store, or any view of one.
+        projection: what to fold.
+        left: an instant (events up to and including it), or a view of a log.
+        right: likewise, of the same kind; it may be earlier.
+        key: only this key; a tuple where the key has several columns.
+        known_at: only what was recorded up to and including this instant.
+
+    Raises:
+        CompileError: the types in the log do not allow what the projection says.
+        ProjectionError: ``key`` does not have a value for each key column.
+        TypeError: an instant is compared with a view.
+        ValueError: an instant is none.
+
+    Example:
+        >>> ea.compare(store, orders, "2026-03-03", "2026-03-04")  # doctest: +SKIP
+        >>> ea.compare(store, orders, store.log, store.log.without("type = 'CouponApplied'"))  # doctest: +SKIP
+    """
+    return Comparison(compared(log, projection, left, right, key=key, known_at=known_at))
+
+
+class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Two states side by side; `compare` makes it.
+
+    Attributes:
+        compared: the difference as data: ``counts`` of rows by kind, ``columns``.
+        selection: the key of the row that is open; None: none is.
+    """
+
+    def __init__(self, found: Compared) -> None:
+        self.compared = found
+        self.selection: tuple[Any, ...] | None = None
+        self._lock = threading.RLock()
+        self._kind: Kind | None = None
+        self._start = 0
+        self._shown: list[Row] = []
+        self._is_filling = False
+        self._top, self._table, self._drill = (ipywidgets.HTML() for _ in range(3))
+        self._kinds = ipywidgets.ToggleButtons(
+            options=[("All", None), *((f"{SIGNS[kind]} {kind}", kind) for kind in KINDS)],
+            description="Rows",
+            tooltips=["all rows that differ", *(f"rows that were {kind}" for kind in KINDS)],
+            style={"button_width": "auto"},
+        )
+        self._before = ipywidgets.Button(description="Previous", tooltip="previous rows")
+        self._after = ipywidgets.Button(description="Next", tooltip="next rows")
+        self._where = ipywidgets.HTML()
+        self._choice = ipywidgets.Dropdown(description="Open row", options=[("choose a row", None)])
+        self._choice.layout.width = "min(100%, 30em)"
+        pager = [self._before, self._where, self._after]
+        bars = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([self._kinds], pager)]
+        super().__init__([self._top, *bars, self._table, self._choice, self._drill])
+        self._top.value = f"<style>{THEME}{CSS}</style>{_view(self._summary())}"
+        self._kinds.observe(lambda change: self._picked(change["new"]), "value")
+        self._before.on_click(lambda _: self._turn(-_PAGE))
+        self._after.on_click(lambda _: self._turn(_PAGE))
+        self._choice.observe(lambda change: self._chosen(change["new"]), "value")
+        self.show(None)
+
+    def show(self, kind: Kind | None = None, *, start: int = 0) -> None:
+        """Show the rows of a kind, from one of them on, 20 at a time; None: of every kind.
+
+        Raises:
+            ValueError: there is no such kind.
+        """
+        if kind is not None and kind not in KINDS:
+            raise ValueError(
+                f"kind={kind!r} is no kind of row; choose 'added', 'removed' or 'changed', or None for all"
+            )
+        with self._lock:
+            self._kind, self._start = kind, max(0, start)
+            self._is_filling = True
+            try:
+                self._kinds.value = kind
+            finally:
+                self._is_filling = False
+            self._fill()
+
+    def drill(self, key: Any) -> None:  # noqa: ANN401  a value of the key's type
+        """Show both rows of a key, and the events that made them differ.
+
+        Args:
+            key: a tuple where the key has several columns.
+        """
+        with self._lock:
+            self.selection = _as_tuple(key)
+            self._drill.value = _view(self._guarded(lambda: self._drilled(_as_tuple(key))))
+
+    def rows(self, kind: Kind | None = None) -> Result:
+        """Return one row per key that differs, in order of the key: how it differs and in which columns.
+
+        Raises:
+            ValueError: there is no such kind.
+        """
+        return self.compared.rows(kind)
+
+    def events(self, key: Any) -> Result:  # noqa: ANN401  a value of the key's type
+        """Return the events that made the row of a key differ, in order of time, and what each of them did.
+
+        Columns: ``side`` (``between`` two instants; ``left only``, ``right only`` or ``changed`` of two logs), the
+        event's ``effective_at``, ``type``, ``service``, ``event_id`` and ``position``; ``touched``, the columns that it
+        counts for; ``passed``, those that it is about and does not count for, with the reason.
+
+        Raises:
+            UnsupportedError: the projection is SQL, which says nothing of single events.
+        """
+        found = _table(self.compared.events(_as_tuple(key)))
+        order = "SELECT * FROM responsible ORDER BY effective_at, position"
+        plan = Plan(order, frames={"responsible": found})
+        return result(self.compared.log, lambda: plan, plan)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what makes the same view again: ``ea.compare(log, projection, **view.spec())``.
+
+        Views of logs are given as text only: to be read, and replaced by the views.
+        """
+        found = self.compared
+        left, right = found.names
+        spec: dict[str, Any] = {"left": left, "right": right}
+        if found.key is not None:
+            spec["key"] = list(found.key) if isinstance(found.key, list | tuple) else found.key
+        if found.known_at is not None:
+            spec["known_at"] = iso(instant(found.known_at))
+        return spec
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one page that needs no kernel and nothing from elsewhere; return its path.
+
+        It has the first 500 rows that differ, each with what differs in it; and the events that made it so, for as many
+        rows as are answered within some seconds.
+        """
+        body = f'<main class="ea-compare">{self._summary()}{self._static_rows()}</main>'
+        text = page(f"{self._name}: what differs", body, CSS)
+        return write_whole(path, text.encode("utf-8", "replace"))
+
+    def to_png(self, path: str | os.PathLike[str]) -> Path:
+        """Write a picture: how many rows differ and how, and in which columns; return its path."""
+        return write_whole(path, png_of(picture(self.compared, self._name)))
+
+    def close(self) -> None:
+        """Take the view, and all that it made, out of the kernel."""
+        close_all(self)
+
+    @property
+    def _name(self) -> str:
+        return str(self.compared.projection.name)
+
+    def _summary(self) -> str:
+        return head(self.compared, self._name) + columns_table(self.compared.columns)
+
+    def _picked(self, kind: Kind | None) -> None:
+        with self._lock:
+            if not self._is_filling:
+                self.show(kind)
+
+    def _turn(self, by: int) -> None:
+        with self._lock:
+            start = max(0, self._start + by)
+            if start < self._count():
+                self.show(self._kind, start=start)
+
+    def _count(self) -> int:
+        return self.compared.total if self._kind is None else self.compared.counts[self._kind]
+
+    def _fill(self) -> None:
+        self._table.value = _view(self._guarded(self._page))
+        count, end = self._count(), self._start + len(self._shown)
+        self._where.value = f"{self._start + 1:,} to {end:,} of {count:,} rows" if self._shown else "no rows"
+        self._before.disabled, self._after.disabled = self._start == 0, end >= count
+        self._is_filling = True
+        try:
+            labels = [f"{SIGNS[row.kind]} {cut(', '.join(map(str, row.key)), 80)}" for row in self._shown]
+            self._choice.options = [("choose a row", None), *zip(labels, range(len(labels)), strict=True)]
+            self._choice.value = None
+        finally:
+            self._is_filling = False
+
+    def _page(self) -> str:
+        self._shown = []
+        self._shown = self.compared.page(self._kind, start=self._start, size=_PAGE)
+        return rows_table(self.compared.keys, self._shown)
+
+    def _chosen(self, place: int | None) -> None:
+        with self._lock:
+            if place is not None and not self._is_filling:
+                self.drill(self._shown[place].key)
+
+    def _drilled(self, key: tuple[Any, ...]) -> str:
+        found = self.compared
+        differing = [entry.column for entry in found.entries(key)]
+        title = f"<h3>{_key(key)}</h3>"
+        table = sides_table(found.keys, found.sides(key), differing)
+        return f"{title}{table}<h3>Events that made it so</h3>{self._guarded(lambda: events_list(found.events(key)))}"
+
+    def _guarded(self, ask: Callable[[], str]) -> str:
+        """Ask, and say what went wrong where something did: a callback has nobody to tell."""
+        try:
+            return ask()
+        except EsAnalyticsError as error:
+            return f'<p class="ea-note" role="alert">{html.escape(str(error))}</p>'
+
+    def _static_rows(self) -> str:
+        found = self.compared
+        rows = found.page(size=_STATIC_ROWS, most=_STATIC_COLUMNS)
+        until = time.monotonic() + _STATIC_SECONDS
+        answered, parts = 0, []
+        for row in rows:
+            events = None
+            if time.monotonic() < until:
+                with contextlib.suppress(EsAnalyticsError):
+                    events = found.events(row.key)
+                    answered += 1
+            parts.append(_static_row(row, events))
+        left = found.total - len(rows)
+        notes = [f"the first {len(rows):,} of {found.total:,} rows; {left:,} are left out" if left > 0 else ""]
+        few = f"the events are given for {answered:,} of {len(rows):,} rows; in Python view.events(key) gives them"
+        notes.append(few if answered < len(rows) else "")
+        return f"<h3>Rows</h3>{note(notes)}{''.join(parts)}" if rows else ""
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{number:,} {kind}" for kind, number in self.compared.counts.items())
+        left, right = (cut(side, 80) for side in self.compared.names)
+        return f"Comparison of {self._name}, {left} with {right}: rows {counts}"
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        return bundle(self, png_of(picture(self.compared, self._name)), repr(self), f"Bars. {self!r}")
+
+
+def _static_row(row: Row, events: Sequence[Responsible] | None) -> str:
+    made = "" if events is None else f"<h3>Events that made it so</h3>{events_list(events)}"
+    return (
+        f'<details class="ea-drill"><summary><b>{_key(row.key)}</b> {kind_sign(row.kind)} {row_summary(row, 3)}'
+        "</summary>"
+        f'<div class="ea-inside">{entries_table(row)}{made}</div></details>'
+    )
+
+
+def _table(events: Sequence[Responsible]) -> pa.Table:
+    rows = [
+        {name: getattr(event, name) for name in _EVENTS.names[:6]}
+        | {"touched": list(event.touched), "passed": list(event.passed.items())}
+        for event in events
+    ]
+    return pa.Table.from_pylist(rows, schema=_EVENTS)
+
+
+def _as_tuple(key: Any) -> tuple[Any, ...]:  # noqa: ANN401  a value of the key's type
+    return tuple(key) if isinstance(key, list | tuple) else (key,)
+
+
+def _key(key: tuple[Any, ...]) -> str:
+    return ", ".join(told(value, 120) for value in key) or escaped("the only row")
+
+
+def _view(body: str) -> str:
+    return f'<div class="ea-view"><div class="ea-compare">{body}</div></div>'

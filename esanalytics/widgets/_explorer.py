@@ -1,0 +1,232 @@
+"""The explorer: what is in a store, filtered by a brush over time, by service, type and text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets as t
+
+from esanalytics._instants import iso
+from esanalytics.analysis import Chosen, key_of_stream
+from esanalytics.analysis._contents import Fields
+from esanalytics.analysis._cube import micros
+from esanalytics.analysis._exploring import Exploration, Sight, window_of
+from esanalytics.engines import Result
+from esanalytics.errors import EsAnalyticsError
+from esanalytics.store import Log, Store, as_log
+from esanalytics.timetravel._naming import nearest_names
+from esanalytics.widgets._assets import asset
+from esanalytics.widgets._bundle import THEME, bundle, write_whole
+from esanalytics.widgets._explorer_page import explorer_page
+from esanalytics.widgets._explorer_picture import explorer_png
+
+__all__ = ["Explorer", "explore"]
+
+_BINS = 160
+"""Of the picture: more are too thin to be told apart."""
+_TROUBLE = (EsAnalyticsError, OSError, ValueError, LookupError)
+
+
+def explore(log: Store | Log, **spec: Any) -> Explorer:  # noqa: ANN401  told in the docstring
+    """Look at what is in a store: its services, types, streams and fields, when they happened, and its events.
+
+    Args:
+        log: a store, or any view of one.
+        spec: what `Explorer.spec` gives, so that ``explore(log, **explorer.spec())`` is the same view again:
+            ``window`` (since and at: excluded and included), ``services``, ``types``, ``streams`` (names, any of
+            them), ``text`` (occurs in ids, type or payload), ``by`` (``"type"`` or ``"service"``), ``type`` (whose
+            fields are shown), ``page`` (of events, from 0).
+
+    Raises:
+        TypeError: there is no such argument; the message offers the nearest.
+        ValueError: an argument has no such value.
+
+    Example:
+        >>> explorer = ea.explore(store, services=["orders"])  # doctest: +SKIP
+        >>> explorer.events().df()  # doctest: +SKIP
+    """
+    return Explorer(log, Sight.given(spec))
+
+
+class ExplorerCanvas(anywidget.AnyWidget):
+    """The explorer in the page: what it shows first, and where it looks, which both sides may change."""
+
+    _esm = asset("explorer.js")
+    _css = THEME + asset("explorer.css")
+
+    overview = t.Unicode().tag(sync=True)
+    sight = t.Dict().tag(sync=True)
+    theme = t.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+
+
+class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """What is in a store, in a notebook; made with `explore`.
+
+    Attributes:
+        canvas: what the page draws; ``explorer.canvas.observe(f, "sight")`` tells when the filter changes.
+        replayed: the replay that is shown beneath; None: none.
+    """
+
+    def __init__(self, log: Store | Log, sight: Sight) -> None:
+        self._given = log
+        self._lock = threading.RLock()
+        self._exploration = Exploration(as_log(log))
+        self.replayed: Any = None
+        first = json.dumps(self._exploration.first(sight))
+        self.canvas = ExplorerCanvas(overview=first, sight=sight.data())
+        self._beneath = ipywidgets.VBox([])
+        super().__init__([self.canvas, self._beneath])
+        self.canvas.on_msg(self._on_message)
+
+    @property
+    def log(self) -> Log:
+        """The log as it is filtered now."""
+        return self._exploration.shown(self._sight)
+
+    @property
+    def chosen(self) -> Chosen:
+        """The filter by names, streams and text; may be set."""
+        return self._sight.chosen
+
+    @chosen.setter
+    def chosen(self, chosen: Chosen) -> None:
+        self._look({**self._sight.data(), **Sight(chosen=chosen).data(), "window": self.canvas.sight.get("window")})
+
+    @property
+    def window(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """The brush as ``(since, at)``, excluded and included; None: all time. May be set."""
+        found = self._sight.window
+        return None if found is None else (micros(found[0] - 1), micros(found[1] - 1))
+
+    @window.setter
+    def window(self, window: Any) -> None:  # noqa: ANN401  two instants of any kind
+        self._look({**self._sight.data(), "window": None if window is None else list(window_of(window)), "page": 0})
+
+    def events(self) -> Result:
+        """Return the events as they are filtered now."""
+        return self._exploration.events(self._sight)
+
+    def fields(self, type: str) -> Fields:  # noqa: A002  the envelope's own word
+        """Return the fields that the payloads of a type have, among the events as they are filtered now."""
+        known = [row[1] for row in self._exploration.overview.types]
+        if type not in known:
+            raise ValueError(f"no event has the type {type!r}; {nearest_names(type, known[:50])}")
+        return self._exploration.fields(self._sight, type)
+
+    @property
+    def python(self) -> str:
+        """The filter as Python, from a log named ``log``."""
+        return self._exploration.python(self._sight)
+
+    @property
+    def sql(self) -> str:
+        """The filter as SQL, to be asked with ``log.sql``."""
+        return self._exploration.sql(self._sight)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what makes the same view again: ``ea.explore(log, **explorer.spec())``; JSON can hold it."""
+        return self._sight.spec()
+
+    def replay(self, stream: str, service: str | None = None) -> Any:  # noqa: ANN401  a Replay, imported late
+        """Replay an entity beneath the explorer, with its whole life; return the `Replay`.
+
+        Args:
+            stream: its stream.
+            service: whose; None: of the only service that has it.
+        """
+        from esanalytics.widgets._replay import replay  # noqa: PLC0415  only who replays pays for it
+
+        log = self._exploration.log
+        if service is None:
+            owners = log.where(stream=stream).sql("SELECT DISTINCT service FROM events ORDER BY service").arrow()
+            service = next(iter(owners["service"].to_pylist()), "")
+        view = replay(log, None, key_of_stream(log, None, service, stream))
+        with self._lock:
+            old, self.replayed = self.replayed, view
+            self._beneath.children = [view]
+        if old is not None:
+            old.close()
+        return view
+
+    def refresh(self) -> str:
+        """Read what the store holds now; return what is new, in words.
+
+        A log view knows its store up to one position for ever: give `explore` the store to see what is appended.
+        """
+        with self._lock:
+            before = self._exploration.overview.events
+            found = Exploration(as_log(self._given))
+            first = json.dumps(found.first(self._sight))
+            self._exploration = found
+            self.canvas.overview = first
+        more = found.overview.events - before
+        return f"{more:,} new events" if more > 0 else "nothing new"
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write one page that stands without Python and a network; its brush still counts. Return its path."""
+        return write_whole(path, explorer_page(self._exploration, self._sight, repr(self)).encode())
+
+    def to_png(self, path: str | Path) -> Path:
+        """Write a picture of the density; return its path."""
+        return write_whole(path, self._png())
+
+    def close(self) -> None:
+        """Close the view and all that belongs to it, in the page and in the kernel."""
+        if self.replayed is not None:
+            self.replayed.close()
+            self.replayed = None
+        self.canvas.on_msg(self._on_message, remove=True)
+        self.canvas.unobserve_all()
+        for widget in (self.canvas, self._beneath, self):
+            layout = getattr(widget, "layout", None)
+            ipywidgets.Widget.close(widget)
+            if layout is not None:
+                layout.close()
+
+    def __repr__(self) -> str:
+        overview = self._exploration.overview
+        if not overview.events:
+            return "Explorer of an empty log"
+        days = "..".join(iso(micros(edge))[:10] for edge in (overview.span[0], overview.span[1] - 1))
+        types = len({row[1] for row in overview.types})
+        parts = [f"{overview.events:,} events", days, f"{len(overview.services)} services", f"{types:,} types"]
+        filters = self.python.removeprefix("log")
+        return f"Explorer: {', '.join(parts)}" + (f"; shown: log{filters}" if filters else "")
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        text = repr(self)
+        return bundle(self, self._png(), text, f"Events over time. {text}")
+
+    @property
+    def _sight(self) -> Sight:
+        return Sight.of(self.canvas.sight)
+
+    def _look(self, data: dict[str, Any]) -> None:
+        self.canvas.sight = data
+
+    def _png(self) -> bytes:
+        sight = self._sight
+        return explorer_png(self._exploration.overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by))
+
+    def _on_message(self, _: object, content: Mapping[str, Any], __: object = None) -> None:
+        """Answer the page; runs on another thread. What goes wrong is told there, and it keeps what it shows."""
+        kind, what = content.get("kind"), str(content.get("what"))
+        tag = {"what": what if kind == "ask" else kind, "request": content.get("request")}
+        try:
+            if kind == "ask":
+                data = self._exploration.answer(what, Sight.of(content.get("sight") or {}), content)
+                self.canvas.send({"kind": "answer", **tag, "data": data})
+            elif kind == "replay":
+                self.replay(str(content["stream"]), str(content["service"]))
+                self.canvas.send({"kind": "answer", **tag, "data": {}})
+            elif kind == "refresh":
+                self.canvas.send({"kind": "answer", **tag, "data": {"text": self.refresh()}})
+        except _TROUBLE as error:
+            self.canvas.send({"kind": "failed", **tag, "text": str(error)})

@@ -1,0 +1,58 @@
+"""All entities of a log, as the page reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from esanalytics.analysis import ALL, Chosen, Density, Dots, Overview
+
+__all__ = ["entities_text", "overview_text", "window_text"]
+
+Window = tuple[int, int]
+
+
+def overview_text(overview: Overview, title: str, window: Window | None = None, chosen: Chosen = ALL) -> str:
+    """Write what the page needs to show all entities."""
+    found = {
+        "v": 1,
+        "kind": "entities",
+        "title": title,
+        "events": overview.events,
+        "span": list(overview.span),
+        "services": [list(service) for service in overview.services],
+        "types": [[service, type_, count] for service, type_, count, *_ in overview.types],
+    }
+    return json.dumps(found | _pictures(overview, window, chosen), ensure_ascii=False, separators=(",", ":"))
+
+
+def window_text(overview: Overview, window: Window, chosen: Chosen) -> str:
+    """Write what the page needs to show a window."""
+    return json.dumps(_pictures(overview, window, chosen), ensure_ascii=False, separators=(",", ":"))
+
+
+def entities_text(overview: Overview, text: str) -> list[list[Any]]:
+    """List the entities that a text may mean."""
+    return [list(found) for found in overview.entities(text)]
+
+
+def _pictures(overview: Overview, window: Window | None, chosen: Chosen) -> dict[str, Any]:
+    density = overview.density(window, chosen)
+    return {"density": _density(density), "dots": _dots(overview.dots(window, chosen))}
+
+
+def _density(found: Density) -> dict[str, Any]:
+    return {
+        "start": found.start,
+        "end": found.end,
+        "names": list(found.names),
+        "counts": found.counts.tolist(),
+        "total": found.total,
+        "note": found.left_out,
+    }
+
+
+def _dots(found: Dots) -> dict[str, Any]:
+    numbers = {name: getattr(found, name).tolist() for name in ("entity", "at", "type", "service")}
+    names = {"types": list(found.types), "services": list(found.services), "note": found.note}
+    return {"entities": [list(entity) for entity in found.entities], **numbers, **names}

@@ -1,0 +1,81 @@
+"""Trace: the causal tree of a correlation or an event, as a waterfall over services."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from esanalytics.analysis._tracing import Traced, traced
+from esanalytics.engines import Result
+from esanalytics.store import Log, Store
+from esanalytics.widgets._bundle import THEME, bundle, close_all, page, png_of, write_whole
+from esanalytics.widgets._waterfall import CSS, picture, summary, waterfall
+
+__all__ = ["Trace", "trace"]
+
+
+def trace(log: Store | Log, *, correlation_id: str | None = None, event_id: str | None = None) -> Trace:
+    """Show what caused what, over services, as a waterfall.
+
+    An event's tree is that of its correlation where it has one; else it is the event, its causes up to the first, and
+    everything that these caused. A cause that the log does not show has a place of its own, as missing.
+
+    Args:
+        log: a store, or any view of one.
+        correlation_id: the events that have it.
+        event_id: the tree in which this event is.
+
+    Raises:
+        StoreError: no event of the log has the id.
+        TypeError: not exactly one of the two is given.
+
+    Example:
+        >>> ea.trace(store, correlation_id="order-3")  # doctest: +SKIP
+    """
+    return Trace(traced(log, correlation_id=correlation_id, event_id=event_id))
+
+
+class Trace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The causal tree of a correlation or an event; `trace` makes it.
+
+    Attributes:
+        traced: the tree as data.
+    """
+
+    def __init__(self, found: Traced) -> None:
+        self.traced = found
+        shown = f'<style>{THEME}{CSS}</style><div class="ea-view">{waterfall(found)}</div>'
+        super().__init__([ipywidgets.HTML(shown)])
+
+    def events(self) -> Result:
+        """Return the events of the tree, whole, in order of ``effective_at``, version, position."""
+        return self.traced.events()
+
+    def spec(self) -> dict[str, Any]:
+        """Return what makes the same view again: ``ea.trace(log, **view.spec())``."""
+        found = self.traced
+        if found.event_id is not None:
+            return {"event_id": found.event_id}
+        return {"correlation_id": found.correlation_id}
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one page that needs no kernel and nothing from elsewhere; return its path."""
+        text = page(f"Trace of {self.traced.title}", waterfall(self.traced), CSS)
+        return write_whole(path, text.encode("utf-8", "replace"))
+
+    def to_png(self, path: str | os.PathLike[str]) -> Path:
+        """Write a picture of the first events; return its path."""
+        return write_whole(path, png_of(picture(self.traced)))
+
+    def close(self) -> None:
+        """Take the view, and all that it made, out of the kernel."""
+        close_all(self)
+
+    def __repr__(self) -> str:
+        return f"Trace of {self.traced.title}: {summary(self.traced)}"
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        return bundle(self, png_of(picture(self.traced)), repr(self), f"Waterfall. {self!r}")

@@ -1,0 +1,722 @@
+// The explorer: a density with a brush, filters, tables. Every text from the log goes through textContent.
+
+const COLOURS = 7;
+const BAR = 4;
+const DEBOUNCE = 50;
+const TYPING = 400;
+const PATIENCE = 3000;
+const TABS = [["events", "Events"], ["kinds", "Types"], ["fields", "Fields"], ["streams", "Streams"], ["code", "Code"]];
+let views = 0;
+
+function make(tag, attributes = {}, ...children) {
+  const found = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") found.textContent = value;
+    else if (name.startsWith("on")) found.addEventListener(name.slice(2), value);
+    else if (value === true) found.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) found.setAttribute(name, value);
+  }
+  found.append(...children);
+  if (/^(BUTTON|INPUT|SELECT)$/.test(found.tagName) || found.hasAttribute("tabindex")) {
+    found.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
+  return found;
+}
+
+const count = (n) => Number(n).toLocaleString("en-US");
+const many = (n, one, more) => `${count(n)} ${n === 1 ? one : more || one + "s"}`;
+
+function time(us, precise = true) {
+  const ms = Math.floor(us / 1000);
+  const at = new Date(ms);
+  if (Number.isNaN(at.getTime())) return "";
+  const text = at.toISOString();
+  const rest = String(Math.round(us - ms * 1000)).padStart(3, "0");
+  if (!precise) return text.slice(0, 16).replace("T", " ");
+  return `${text.slice(0, -1).replace("T", " ")}${rest}`.replace(/\.000000$/, "");
+}
+
+function span(us) {
+  const units = [["µs", 1], ["ms", 1e3], ["s", 1e6], ["min", 6e7], ["h", 3.6e9], ["days", 8.64e10]];
+  const [name, size] = units.filter(([, least]) => us >= least).pop() || units[0];
+  return `${count(Math.round((us / size) * 10) / 10)} ${name}`;
+}
+
+function copy(text, say) {
+  const area = make("textarea", { "aria-hidden": "true", style: "position:fixed;opacity:0" });
+  const fallback = () => {
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    say(done ? "copied" : "the browser does not let this page copy; select the text and copy it");
+  };
+  if (navigator.clipboard && window.isSecureContext) {
+    navigator.clipboard.writeText(text).then(() => say("copied"), fallback);
+  } else fallback();
+}
+
+/** Keep the names that have a colour of their own, and sum the others. */
+function squeezed(density, kept) {
+  const known = density.names.map((name, i) => [name, i]).filter(([name]) => kept.includes(name));
+  const rest = density.names.map((name, i) => i).filter((i) => !kept.includes(density.names[i]));
+  if (!rest.length) return { ...density, note: "" };
+  const sums = density.counts[rest[0]].map((_, bin) => rest.reduce((sum, i) => sum + density.counts[i][bin], 0));
+  const more = /[\d,]+/.exec(density.note || "");
+  const number = rest.length - (more ? 1 : 0) + (more ? Number(more[0].replaceAll(",", "")) : 0);
+  const names = [...known.map(([name]) => name), null];
+  return { ...density, names, counts: [...known.map(([, i]) => density.counts[i]), sums], note: `${count(number)} others` };
+}
+
+/** Put neighbouring bins together until each is wide enough to be seen. */
+function coarser(density, width) {
+  const bins = density.counts.length ? density.counts[0].length : 0;
+  const step = Math.ceil((bins * BAR) / Math.max(1, width));
+  if (step <= 1) return density;
+  const merged = (row) => Array.from({ length: Math.ceil(bins / step) }, (_, i) => row.slice(i * step, (i + 1) * step).reduce((a, b) => a + b, 0));
+  return { ...density, counts: density.counts.map(merged), slots: bins / step };
+}
+
+/** Draw stacked bins: heights by the greatest of all. Returns how high that is, and how many bins there are. */
+function draw(canvas, given, colours) {
+  const box = canvas.parentElement.getBoundingClientRect();
+  const density = coarser(given, box.width);
+  const scale = window.devicePixelRatio || 1;
+  canvas.width = Math.max(1, Math.round(box.width * scale));
+  canvas.height = Math.max(1, Math.round(box.height * scale));
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  const bins = density.counts.length ? density.counts[0].length : 0;
+  if (!bins) return [0, 1];
+  const sums = new Float64Array(bins);
+  for (const row of density.counts) row.forEach((n, i) => { sums[i] += n; });
+  const most = Math.max(1, ...sums);
+  const width = canvas.width / (density.slots || bins);
+  const below = new Float64Array(bins);
+  density.counts.forEach((row, number) => {
+    pen.fillStyle = colours(density.names[number]);
+    row.forEach((n, i) => {
+      if (!n) return;
+      const low = Math.round((below[i] / most) * (canvas.height - 2));
+      below[i] += n;
+      const high = Math.max(low + 1, Math.round((below[i] / most) * (canvas.height - 2)));
+      const left = Math.floor(i * width);
+      pen.fillRect(left, canvas.height - high, Math.max(1, Math.floor((i + 1) * width) - left), high - low);
+    });
+  });
+  return [most, density.slots || bins];
+}
+
+class Explorer {
+  constructor(el, port) {
+    this.port = port;
+    this.id = `ea-explore-${(views += 1)}`;
+    this.whole = JSON.parse(port.overview());
+    this.density = this.whole.density;
+    this.sight = { ...port.sight() };
+    this.tab = this.sight.type ? "fields" : "events";
+    this.asked = {};
+    this.requests = 0;
+    this.root = make("section", { class: "ea-view ea-explore", "aria-label": "Explorer of an event log" });
+    this.inner = make("div", { class: "inner" });
+    this.root.append(this.inner);
+    el.append(this.root);
+    this.build();
+    this.paint();
+    this.ask(this.tab);
+    this.resized = new ResizeObserver(() => this.drawCharts());
+    this.resized.observe(this.root);
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.recolour = () => this.drawCharts();
+    this.scheme.addEventListener("change", this.recolour);
+    this.themed = new MutationObserver(this.recolour);
+    this.themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
+  }
+
+  close() {
+    this.resized.disconnect();
+    this.themed.disconnect();
+    this.scheme.removeEventListener("change", this.recolour);
+    clearTimeout(this.later);
+    clearTimeout(this.typed);
+    for (const each of Object.values(this.asked)) clearTimeout(each.timer);
+    this.root.remove();
+  }
+
+  // ---- what stands where
+
+  build() {
+    this.title = make("h2", { text: "What is in this store" });
+    this.sum = make("span", { class: "sum" });
+    const refresh = make("button", { type: "button", text: "Refresh", title: "read what the store holds now", onclick: () => this.send("refresh") });
+    this.status = make("div", { class: "status", role: "status", "aria-live": "polite" });
+    this.inner.append(
+      make("header", {}, this.title, this.sum, this.status, ...(this.port.live ? [refresh] : [])),
+      this.buildCharts(), make("div", { class: "body" }, this.buildFilters(), this.buildTabs()),
+    );
+    this.root.addEventListener("keydown", (event) => {
+      if (["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Escape", "Enter", " ", "PageUp", "PageDown"].includes(event.key)) event.stopPropagation();
+      else if (event.target.tagName === "INPUT") event.stopPropagation();
+    });
+  }
+
+  buildCharts() {
+    this.detail = make("canvas", { role: "img" });
+    this.context = make("canvas", { role: "img" });
+    this.big = make("div", { class: "plot" }, this.detail);
+    this.band = make("div", { class: "band" });
+    this.dragged = make("div", { class: "band", hidden: true });
+    this.big.append(this.dragged);
+    this.edges = ["start", "end"].map((name) => make("div", {
+      class: "edge", role: "slider", tabindex: "0", "aria-label": `${name} of the brush`, "aria-orientation": "horizontal",
+      title: "arrow keys move it, with Shift further; Alt moves both; Home and End: to the ends; Escape: all time",
+      onkeydown: (event) => this.edgeKey(event, name),
+    }));
+    this.small = make("div", { class: "plot small" }, this.context, this.band, ...this.edges);
+    this.dragOn(this.small, () => this.bounds(), false);
+    this.dragOn(this.big, () => this.shownBounds(), true);
+    this.axis = make("div", { class: "axis", "aria-hidden": "true" });
+    this.legend = make("ul", { class: "legend", "aria-label": "colours" });
+    const by = (name) => make("button", { type: "button", text: `by ${name}`, "data-by": name, onclick: () => this.change({ by: name }) });
+    this.bys = [by("type"), by("service")];
+    this.all = make("button", { type: "button", text: "All time", onclick: () => this.change({ window: null }) });
+    this.nearer = make("button", { type: "button", text: "Zoom in", onclick: () => this.zoom(0.5) });
+    this.farther = make("button", { type: "button", text: "Zoom out", onclick: () => this.zoom(2) });
+    this.where = make("span", { class: "sum" });
+    return make("div", { class: "charts" },
+      make("div", { class: "bar" }, this.where, make("span", { class: "grow" }), ...this.bys, this.nearer, this.farther, this.all),
+      this.big, this.axis, this.small, this.legend);
+  }
+
+  buildFilters() {
+    this.search = make("input", {
+      type: "search", class: "filter", "aria-label": "search in ids, types and payloads", placeholder: "Search ids, types, payloads",
+      disabled: !this.port.live,
+      oninput: () => { clearTimeout(this.typed); this.typed = setTimeout(() => this.searched(), TYPING); },
+      onkeydown: (event) => { if (event.key === "Enter") { clearTimeout(this.typed); this.searched(); } },
+    });
+    this.lists = { services: this.buildChoice("services", "Services"), types: this.buildChoice("types", "Types") };
+    this.clear = make("button", { type: "button", text: "Clear filters", onclick: () => this.change({ services: null, types: null, streams: null, text: "" }) });
+    return make("div", { role: "group", "aria-label": "filters" }, this.search, this.lists.services.box, this.lists.types.box, this.clear);
+  }
+
+  buildChoice(what, title) {
+    const find = make("input", { type: "search", class: "filter", "aria-label": `find ${what}`, placeholder: `Find ${what}`, hidden: true, oninput: () => this.paintChoices(what) });
+    const list = make("div", { class: "choices" });
+    return { box: make("fieldset", {}, make("legend", { text: title }), find, list), find, list, rows: new Map() };
+  }
+
+  buildTabs() {
+    this.tabs = TABS.map(([name, title]) => make("button", {
+      type: "button", role: "tab", text: title, id: `${this.id}-tab-${name}`, "aria-controls": `${this.id}-${name}`,
+      onclick: () => this.open(name), onkeydown: (event) => this.tabKey(event),
+    }));
+    this.panels = Object.fromEntries(TABS.map(([name]) => [name, make("div", {
+      role: "tabpanel", id: `${this.id}-${name}`, "aria-labelledby": `${this.id}-tab-${name}`,
+    })]));
+    return make("div", {}, make("div", { role: "tablist", "aria-label": "contents" }, ...this.tabs), ...Object.values(this.panels));
+  }
+
+  tabKey(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const names = TABS.map(([name]) => name);
+    const at = names.indexOf(this.tab);
+    const to = event.key === "Home" ? 0 : event.key === "End" ? names.length - 1 : step ? (at + step + names.length) % names.length : -1;
+    if (to < 0) return;
+    event.preventDefault();
+    this.open(names[to]);
+    this.tabs[to].focus();
+  }
+
+  open(name) {
+    this.tab = name;
+    this.paintTabs();
+    this.ask(name);
+  }
+
+  // ---- where one looks
+
+  bounds() { const [a, b] = this.whole.span; return [a, Math.max(b, a + 1)]; }
+  window() { return this.sight.window || this.bounds(); }
+  shownBounds() { const d = this.density.detail; return this.sight.window ? [d.start, Math.max(d.end, d.start + 1)] : this.bounds(); }
+
+  change(parts, { snap = true } = {}) {
+    if ("window" in parts && parts.window) parts.window = this.clipped(parts.window);
+    this.sight = { ...this.sight, page: 0, ...parts };
+    this.port.setSight(this.sight);
+    this.paint();
+    clearTimeout(this.later);
+    this.later = setTimeout(() => { this.ask("density", { snap }); this.ask(this.tab); }, DEBOUNCE);
+  }
+
+  clipped([a, b]) {
+    const [start, end] = this.bounds();
+    const low = Math.max(start, Math.min(Math.round(a), end - 1));
+    const high = Math.min(end, Math.max(Math.round(b), low + 1));
+    return low <= start && high >= end ? null : [low, high];
+  }
+
+  zoom(factor) {
+    const [a, b] = this.window();
+    const half = ((b - a) * factor) / 2;
+    this.change({ window: [(a + b) / 2 - half, (a + b) / 2 + half] });
+  }
+
+  searched() { if (this.search.value !== this.sight.text) this.change({ text: this.search.value }); }
+
+  /** Let a drag over a plot choose a window; over the band of the small plot, move it. */
+  dragOn(plot, bounds, zooming) {
+    plot.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      const box = plot.getBoundingClientRect();
+      const [start, end] = bounds();
+      const at = (e) => start + ((end - start) * Math.max(0, Math.min(e.clientX - box.left, box.width))) / box.width;
+      const edge = this.edges.indexOf(event.target);
+      const [a, b] = this.window();
+      const from = edge >= 0 ? (edge ? a : b) : at(event);
+      const inside = !zooming && event.target === this.band && this.sight.window;
+      let moved = false;
+      const move = (e) => {
+        if (!moved && Math.abs(e.clientX - event.clientX) < 3) return;
+        moved = true;
+        const to = at(e);
+        const found = inside ? [a + to - from, b + to - from] : [Math.min(from, to), Math.max(from, to)];
+        if (zooming) this.paintDragged(found, start, end);
+        else this.change({ window: found });
+      };
+      const stop = (e) => {
+        plot.removeEventListener("pointermove", move);
+        plot.removeEventListener("pointerup", stop);
+        plot.removeEventListener("pointercancel", stop);
+        this.dragged.hidden = true;
+        if (moved && zooming && e.type === "pointerup") this.change({ window: [Math.min(from, at(e)), Math.max(from, at(e))] });
+      };
+      plot.setPointerCapture(event.pointerId);
+      plot.addEventListener("pointermove", move);
+      plot.addEventListener("pointerup", stop);
+      plot.addEventListener("pointercancel", stop);
+    });
+    plot.addEventListener("dblclick", () => this.change({ window: null }));
+  }
+
+  paintDragged([a, b], start, end) {
+    this.dragged.hidden = false;
+    this.dragged.style.left = `${(100 * (a - start)) / (end - start)}%`;
+    this.dragged.style.width = `${(100 * (b - a)) / (end - start)}%`;
+  }
+
+  edgeKey(event, name) {
+    const [start, end] = this.bounds();
+    const [a, b] = this.window();
+    const step = ((end - start) / 100) * (event.shiftKey ? 10 : 1);
+    const by = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, PageUp: 10 * step, PageDown: -10 * step }[event.key];
+    if (event.key === "Escape") { event.preventDefault(); this.change({ window: null }); return; }
+    if (by === undefined && event.key !== "Home" && event.key !== "End") return;
+    event.preventDefault();
+    const moved = (edge) => (event.key === "Home" ? start : event.key === "End" ? end : edge + by);
+    if (event.altKey && by !== undefined) {
+      const kept = Math.max(start - a, Math.min(by, end - b));
+      this.change({ window: [a + kept, b + kept] });
+    } else if (name === "start") this.change({ window: [Math.min(moved(a), b - step / 10), b] });
+    else this.change({ window: [a, Math.max(moved(b), a + step / 10)] });
+  }
+
+  // ---- asking
+
+  send(what, more = {}) {
+    this.requests += 1;
+    const request = this.requests;
+    const old = this.asked[what];
+    if (old) clearTimeout(old.timer);
+    const timer = setTimeout(() => {
+      const text = this.sight.text ? "searching all payloads; this may take a while" : "the kernel is busy; this shows what is here";
+      if (this.asked[what] && this.asked[what].request === request) this.say(text);
+    }, PATIENCE);
+    this.asked[what] = { request, timer };
+    this.port.send({ kind: ["refresh", "replay"].includes(what) ? what : "ask", what, request, sight: this.sight, ...more });
+  }
+
+  /** One question of a kind at a time; of those that come meanwhile, the last. */
+  ask(what, more = {}) {
+    if (what === "code") { this.paintCode(); return; }
+    if (what === "fields" && !this.sight.type) { this.paintFields(null); return; }
+    if (this.asked[what]) { this.asked[what].next = more; return; }
+    const panel = this.panels[what];
+    if (panel) panel.setAttribute("aria-busy", "true");
+    this.send(what, more);
+  }
+
+  answered(message) {
+    const asked = this.asked[message.what];
+    if (!asked || asked.request !== message.request) return;
+    clearTimeout(asked.timer);
+    delete this.asked[message.what];
+    const panel = this.panels[message.what];
+    if (panel) panel.removeAttribute("aria-busy");
+    if (message.kind === "failed") this.say(`${message.text} — what is shown stays; Refresh tries again`, true);
+    if (asked.next) { this.ask(message.what, asked.next); return; }
+    if (message.kind === "failed") return;
+    if (this.bad || !Object.keys(this.asked).length) this.say("");
+    this.show(message.what, message.data, message.more);
+  }
+
+  show(what, data) {
+    const shows = {
+      density: () => this.paintDensity(data), kinds: () => this.paintKinds(data), streams: () => this.paintStreams(data),
+      events: () => this.paintEvents(data), fields: () => this.paintFields(data), payload: () => this.paintPayload(data),
+      refresh: () => this.say(data.text), replay: () => this.say("the replay is shown beneath"),
+    };
+    if (shows[what]) shows[what]();
+  }
+
+  say(text, bad = false) {
+    this.bad = bad;
+    this.status.textContent = text;
+    this.status.classList.toggle("bad", bad);
+  }
+
+  sightChanged() {
+    const found = this.port.sight();
+    if (JSON.stringify(found) === JSON.stringify(this.sight)) return;
+    this.sight = { ...found };
+    this.search.value = this.sight.text || "";
+    this.paint();
+    this.ask("density", { snap: false });
+    this.ask(this.tab);
+  }
+
+  overviewChanged() {
+    this.whole = JSON.parse(this.port.overview());
+    this.density = this.whole.density;
+    this.paint();
+    this.ask(this.tab);
+  }
+
+  // ---- painting
+
+  kept() { return this.density.context.names.filter((name) => name !== "other" && name !== "(other)").slice(0, COLOURS); }
+
+  colour(name) {
+    const at = this.kept().indexOf(name);
+    return at < 0 ? "--ea-c6" : `--ea-c${[0, 1, 2, 3, 4, 5, 7][at]}`;
+  }
+
+  /** Resolve a colour: a canvas does not know light-dark(). */
+  resolved(name) {
+    if (!this.probe) { this.probe = make("i", { hidden: true }); this.inner.append(this.probe); }
+    this.probe.style.color = `var(${this.colour(name)})`;
+    return getComputedStyle(this.probe).color;
+  }
+
+  paint() {
+    const { events, span: [a, b], services, kinds } = this.whole;
+    const types = new Set(kinds.map((row) => row[1])).size;
+    this.root.setAttribute("data-theme", this.port.theme());
+    this.sum.textContent = events
+      ? `${many(events, "event")} · ${many(services.length, "service")} · ${many(types, "type")} · ${time(a, false)} to ${time(b - 1, false)} UTC`
+      : "an empty log: no events yet";
+    this.search.value = this.sight.text || this.search.value;
+    if (!this.sight.text && document.activeElement !== this.search) this.search.value = "";
+    this.paintBrush();
+    this.paintChoices("services");
+    this.paintChoices("types");
+    this.paintTabs();
+    this.paintLegend();
+    this.drawCharts();
+    if (this.tab === "code") this.paintCode();
+  }
+
+  paintBrush() {
+    const [start, end] = this.bounds();
+    const window = this.window();
+    const [a, b] = window.map((us) => (100 * (us - start)) / (end - start));
+    const chosen = Boolean(this.sight.window);
+    this.band.style.left = `${a}%`;
+    this.band.style.width = `${Math.max(0.2, b - a)}%`;
+    this.band.hidden = !chosen;
+    this.edges.forEach((edge, i) => {
+      edge.style.left = `${[a, b][i]}%`;
+      edge.setAttribute("aria-valuemin", "0");
+      edge.setAttribute("aria-valuemax", "100");
+      edge.setAttribute("aria-valuenow", String(Math.round([a, b][i] * 10) / 10));
+      edge.setAttribute("aria-valuetext", `${time(window[i] - i)} UTC`);
+    });
+    this.all.disabled = !chosen;
+    this.farther.disabled = !chosen;
+    this.nearer.disabled = window[1] - window[0] < 2;
+    for (const button of this.bys) button.setAttribute("aria-pressed", String(button.dataset.by === this.sight.by));
+    this.where.textContent = this.whole.events
+      ? `${many(this.total(), "event")} shown · ${time(window[0], false)} to ${time(window[1] - 1, false)} UTC · ${span(window[1] - window[0])}`
+      : "";
+    const narrowed = ["services", "types", "streams"].some((name) => this.sight[name]) || this.sight.text;
+    this.clear.disabled = !narrowed;
+  }
+
+  total() {
+    const { services, types } = this.sight;
+    return this.density.kinds.reduce((sum, [service, type, n]) =>
+      sum + ((!services || services.includes(service)) && (!types || types.includes(type)) ? n : 0), 0);
+  }
+
+  drawCharts() {
+    const colours = (name) => this.resolved(name);
+    const kept = this.kept();
+    const [most, bins] = draw(this.detail, squeezed(this.density.detail, kept), colours);
+    draw(this.context, squeezed(this.density.context, kept), colours);
+    const [a, b] = this.shownBounds();
+    const label = `${many(this.density.detail.total, "event")} from ${time(a)} to ${time(b - 1)} UTC, at most ${count(most)} in ${span((b - a) / bins)}`;
+    this.detail.setAttribute("aria-label", `density: ${label}; drag to choose a part`);
+    this.context.setAttribute("aria-label", `density over all time, ${many(this.density.context.total, "event")}`);
+    this.axis.replaceChildren(...[0, 0.5, 1].map((part) => make("span", { text: time(a + (b - 1 - a) * part, false) })));
+    this.axis.children[1].textContent += ` UTC · at most ${count(most)} per ${span((b - a) / bins)}`;
+  }
+
+  paintLegend() {
+    const { names, note } = squeezed(this.density.detail, this.kept());
+    this.legend.replaceChildren(...names.map((name) => make("li", {},
+      make("span", { class: "swatch", style: `background:var(${this.colour(name)})` }),
+      make("span", { text: name === null ? note : name, dir: "auto" }))));
+  }
+
+  paintDensity(data) {
+    this.density = data;
+    if (data.window && this.sight.window && String(data.window) !== String(this.sight.window)) {
+      this.sight = { ...this.sight, window: data.window };
+      this.port.setSight(this.sight);
+      this.ask(this.tab);
+    }
+    this.paint();
+  }
+
+  /** Count what a choice would show: with all other filters, without its own. */
+  facets(what) {
+    const at = what === "services" ? 0 : 1;
+    const other = what === "services" ? this.sight.types : this.sight.services;
+    const sums = new Map();
+    for (const row of what === "services" ? this.whole.services : []) sums.set(row[0], 0);
+    for (const row of this.whole.kinds) sums.set(row[at], sums.get(row[at]) || 0);
+    for (const row of this.density.kinds) {
+      if (!other || other.includes(row[1 - at])) sums.set(row[at], (sums.get(row[at]) || 0) + row[2]);
+    }
+    return sums;
+  }
+
+  paintChoices(what) {
+    const { list, find, rows } = this.lists[what];
+    const sums = this.facets(what);
+    find.hidden = sums.size <= 12;
+    const wanted = find.value.toLowerCase();
+    const chosen = this.sight[what];
+    for (const [name, n] of sums) {
+      if (!rows.has(name)) rows.set(name, this.choice(what, name, list));
+      const row = rows.get(name);
+      row.box.checked = chosen ? chosen.includes(name) : false;
+      row.number.textContent = count(n);
+      row.number.classList.toggle("none", !n);
+      row.label.hidden = Boolean(wanted) && !name.toLowerCase().includes(wanted);
+    }
+  }
+
+  choice(what, name, list) {
+    const box = make("input", { type: "checkbox", onchange: () => this.toggle(what, name, box.checked) });
+    const number = make("span", { class: "num" });
+    const label = make("label", {}, box, make("span", { class: "name", text: name, dir: "auto" }), number);
+    list.append(label);
+    return { box, number, label };
+  }
+
+  toggle(what, name, on) {
+    const now = (this.sight[what] || []).filter((each) => each !== name);
+    const found = on ? [...now, name] : now;
+    this.change({ [what]: found.length ? found : null });
+  }
+
+  paintTabs() {
+    TABS.forEach(([name], i) => {
+      const open = name === this.tab;
+      this.tabs[i].setAttribute("aria-selected", String(open));
+      this.tabs[i].tabIndex = open ? 0 : -1;
+      this.panels[name].hidden = !open;
+    });
+  }
+
+  table(caption, heads, rows) {
+    const found = make("table", {}, make("caption", { text: caption }),
+      make("thead", {}, make("tr", {}, ...heads.map(([text, kind]) => make("th", { scope: "col", text, class: kind || false })))),
+      make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((cell, i) => this.cell(cell, heads[i][1]))))));
+    return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, found);
+  }
+
+  cell(content, kind) {
+    const found = make("td", { class: kind || false, dir: kind === "data" ? "auto" : false });
+    if (content instanceof Node) found.append(content);
+    else found.textContent = content === null || content === undefined ? "" : String(content);
+    return found;
+  }
+
+  link(text, label, act) { return make("button", { type: "button", class: "link", text, "aria-label": label, title: label, onclick: act, dir: "auto" }); }
+  replayLink(service, stream) {
+    if (!this.port.live) return make("span", { text: stream, dir: "auto" });
+    return this.link(stream, `replay ${stream} of ${service}`, () => { this.say(`reading ${stream}`); this.send("replay", { service, stream }); });
+  }
+
+  paintKinds(data) {
+    const rows = data.rows.map(([service, type, n, streams, first, last]) => [
+      this.link(type, `fields of ${type}`, () => { this.sight = { ...this.sight, type }; this.port.setSight(this.sight); this.open("fields"); }),
+      service, count(n), count(streams), time(first), time(last)]);
+    const heads = [["type"], ["service"], ["events", "num"], ["streams", "num"], ["first seen (UTC)", "time"], ["last seen (UTC)", "time"]];
+    this.panels.kinds.replaceChildren(this.table([many(rows.length, "kind") + " of events", data.note].filter(Boolean).join("; "), heads, rows));
+  }
+
+  paintStreams(data) {
+    const kept = this.findStream ? this.findStream.value : "";
+    if (!this.findStream) {
+      this.findStream = make("input", { type: "search", class: "filter", "aria-label": "find streams by name", placeholder: "Find streams by name", disabled: !this.port.live,
+        oninput: () => { clearTimeout(this.typed); this.typed = setTimeout(() => this.ask("streams", { find: this.findStream.value }), TYPING); } });
+      this.streamRows = make("div");
+      this.panels.streams.replaceChildren(this.findStream, this.streamRows);
+    }
+    this.findStream.value = kept;
+    const rows = data.rows.map(([service, stream, n, first, last]) => [
+      this.replayLink(service, stream), service, count(n), first === null ? "" : time(first), last === null ? "" : time(last)]);
+    const heads = [["stream"], ["service"], ["events", "num"], ["first seen (UTC)", "time"], ["last seen (UTC)", "time"]];
+    this.streamRows.replaceChildren(this.table([many(rows.length, "stream"), data.note].filter(Boolean).join("; "), heads, rows));
+  }
+
+  paintEvents(data) {
+    const rows = data.rows.map(([position, id, service, stream, version, type, us, text, size]) => {
+      const cut = size > (text || "").length;
+      const shown = make("span", { text: cut ? `${text}… ` : text });
+      if (this.port.live) shown.append(this.link(cut ? `all ${count(size)} characters` : " ⋯", `payload of event ${id}`, () => this.openPayload(id, position)));
+      return [time(us), type, this.replayLink(service, stream), service, version, shown, id];
+    });
+    const heads = [["time (UTC)", "time"], ["type"], ["stream"], ["service"], ["version", "num"], ["payload", "data"], ["event id", "data"]];
+    const last = Math.max(0, Math.ceil(data.total / 100) - 1);
+    const go = (name, page, off) => make("button", { type: "button", text: name, disabled: off || !this.port.live, onclick: () => { this.sight = { ...this.sight, page }; this.port.setSight(this.sight); this.ask("events"); } });
+    const shown = data.total ? `${count(data.first + 1)} to ${count(data.first + rows.length)} of ${many(data.total, "event")}` : "no events";
+    this.payload = make("div", { hidden: true });
+    this.panels.events.replaceChildren(
+      make("div", { class: "bar" }, go("First", 0, data.page === 0), go("Previous", data.page - 1, data.page === 0),
+        make("span", { text: shown, role: "status" }), go("Next", data.page + 1, data.page >= last), go("Last", last, data.page >= last)),
+      this.payload, this.table([`events in order of time, ${shown}`, data.note].filter(Boolean).join("; "), heads, rows));
+  }
+
+  openPayload(id, position) {
+    this.payloadOf = id;
+    this.send("payload", { id, position });
+  }
+
+  paintPayload(data) {
+    if (!this.payload) return;
+    let text = data.data || "";
+    try { if (data.size < 20000 && !/\d{16}|\d\.\d*0\b/.test(text)) text = JSON.stringify(JSON.parse(text), null, 2); } catch { /* cut: shown as it is */ }
+    const note = data.size > text.length && data.size > 100000 ? `the first ${count(text.length)} of ${count(data.size)} characters` : "";
+    this.payload.hidden = false;
+    const close = make("button", { type: "button", text: "Close payload", onclick: () => { this.payload.hidden = true; } });
+    this.payload.replaceChildren(make("div", { class: "bar" }, make("h3", { text: `Payload of ${this.payloadOf}` }), make("span", { text: note }), close),
+      make("pre", { tabindex: "0", text, dir: "auto" }), ...(data.metadata ? [make("h3", { text: "Metadata" }), make("pre", { tabindex: "0", text: data.metadata })] : []));
+    close.focus();
+  }
+
+  paintFields(data) {
+    const types = [...new Set(this.whole.kinds.map((row) => row[1]))];
+    const pick = make("select", { "aria-label": "type whose fields are shown", onchange: () => { this.sight = { ...this.sight, type: pick.value || null }; this.port.setSight(this.sight); this.ask("fields"); } },
+      make("option", { value: "", text: "choose a type" }), ...types.map((name) => make("option", { value: name, text: name })));
+    pick.value = this.sight.type && types.includes(this.sight.type) ? this.sight.type : "";
+    const parts = [make("div", { class: "bar" }, make("span", { text: "Fields of" }), pick)];
+    if (data && data.rows) parts.push(this.fieldTable(data));
+    else if (data && data.note) parts.push(make("p", { text: data.note }));
+    const focused = document.activeElement && document.activeElement.tagName === "SELECT" && this.panels.fields.contains(document.activeElement);
+    this.panels.fields.replaceChildren(...parts);
+    if (focused) pick.focus();
+  }
+
+  fieldTable(data) {
+    const rows = data.rows.map(([path, types, n, nulls, share, values, distinct, least, most]) => {
+      const bar = make("span", {}, make("span", { class: "share", "aria-hidden": "true" }, make("i", { style: `width:${Math.round(share * 100)}%` })),
+        make("span", { text: `${share > 0 && share < 0.001 ? "<0.1" : Math.round(share * 1000) / 10} %` }));
+      const top = make("span", {}, ...values.map(([text, times]) => make("span", { class: "chip", dir: "auto", text: `${text} × ${count(times)}` })));
+      return [path, types.join(" or "), bar, nulls ? count(nulls) : "", distinct === null ? "many" : distinct ? count(distinct) : "", least === null ? "" : `${least} to ${most}`, top];
+    });
+    const heads = [["field", "data"], ["type"], ["events that have it"], ["null", "num"], ["values", "num"], ["from, to"], ["most frequent"]];
+    const note = data.note || `all ${many(data.events, "event")}`;
+    return this.table(`${data.type}: ${note}`, heads, rows);
+  }
+
+  paintCode() {
+    const part = (name, text) => [make("div", { class: "bar" }, make("h3", { text: name }), make("button", { type: "button", text: `Copy ${name}`, onclick: () => copy(text, (said) => this.say(said)) })), make("pre", { tabindex: "0", text })];
+    this.panels.code.replaceChildren(...part("Python", this.density.python), ...part("SQL", this.density.sql));
+  }
+}
+
+/** Answers from what is in the page. */
+function stored(sight, answers, message) {
+  const { bins } = answers;
+  const what = message.what;
+  if (what === "fields") return answers.fields[message.sight.type] || { note: `the fields of this type are not in this page; ${answers.left_out}` };
+  if (what !== "density") return { ...answers[what], note: [answers[what].note, "as of the export; the brush does not filter this table"].filter(Boolean).join("; ") };
+  return binned(message.sight, bins, sight);
+}
+
+function binned(now, bins, kept) {
+  const n = bins.counts.length ? bins.counts[0].length : 1;
+  const width = (bins.end - bins.start) / n;
+  const edges = now.window ? [Math.max(0, Math.floor((now.window[0] - bins.start) / width)), Math.min(n, Math.ceil((now.window[1] - bins.start) / width))] : [0, n];
+  const at = now.by === "service" ? 0 : 1;
+  const rows = new Map();
+  const kinds = [];
+  bins.kinds.forEach((kind, i) => {
+    const inside = bins.counts[i].slice(edges[0], edges[1]);
+    kinds.push([...kind, inside.reduce((a, b) => a + b, 0)]);
+    if ((now.services && !now.services.includes(kind[0])) || (now.types && !now.types.includes(kind[1]))) return;
+    const name = rows.size < 12 || rows.has(kind[at]) ? kind[at] : "other";
+    const sums = rows.get(name) || new Array(n).fill(0);
+    rows.set(name, sums.map((sum, j) => sum + bins.counts[i][j]));
+  });
+  const part = (from, to) => {
+    const counts = [...rows.values()].map((row) => row.slice(from, to));
+    const total = counts.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0);
+    return { start: bins.start + from * width, end: bins.start + to * width, names: [...rows.keys()], counts, total, note: "" };
+  };
+  const window = now.window ? [Math.round(bins.start + edges[0] * width), Math.round(bins.start + edges[1] * width)] : null;
+  return { context: part(0, n), detail: part(...edges), kinds, window, python: kept.python, sql: kept.sql };
+}
+
+function offline(el, overview, sight, answers) {
+  const code = { python: overview.density.python, sql: overview.density.sql };
+  let now = sight;
+  const port = {
+    live: false, overview: () => JSON.stringify(overview), sight: () => now, theme: () => "auto",
+    setSight: (found) => { now = found; },
+    send: (message) => setTimeout(() => view.answered({ kind: "answer", what: message.what, request: message.request, data: stored(code, answers, message) })),
+  };
+  const view = new Explorer(el, port);
+  return view;
+}
+
+function render({ model, el }) {
+  const port = {
+    live: true, overview: () => model.get("overview"), sight: () => model.get("sight"), theme: () => model.get("theme"),
+    setSight: (found) => { model.set("sight", { ...found }); model.save_changes(); },
+    send: (message) => model.send(message),
+  };
+  const view = new Explorer(el, port);
+  const hear = (message) => view.answered(message);
+  const looked = () => view.sightChanged();
+  const renewed = () => view.overviewChanged();
+  const themed = () => view.paint();
+  model.on("msg:custom", hear);
+  model.on("change:sight", looked);
+  model.on("change:overview", renewed);
+  model.on("change:theme", themed);
+  return () => {
+    model.off("msg:custom", hear);
+    model.off("change:sight", looked);
+    model.off("change:overview", renewed);
+    model.off("change:theme", themed);
+    view.close();
+  };
+}
+
+export default { render, offline };

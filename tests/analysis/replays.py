@@ -1,0 +1,220 @@
+"""What a replay must show, in plain Python: which events there are, in which order, and what they make."""
+
+import copy
+import datetime as dt
+import functools
+import json
+import types as python_types
+from collections.abc import Mapping
+from decimal import Decimal
+
+import reducers
+from histories import KEYS, Reference, alike, effective, placed, projections, store_of
+from hypothesis import assume
+from hypothesis import strategies as st
+
+import esanalytics as ea
+from esanalytics.analysis._exact import exact_json
+from esanalytics.analysis._session import ReplaySession
+from esanalytics.projections import Reducer, delete, key_columns
+
+
+@ea.reducer("in place", initial={"n": 0, "sum": 0, "seen": []})
+def in_place(state, event):
+    """Change the state and what is in it."""
+    if event.type == "D":
+        return delete
+    state["n"] += 1
+    state["sum"] += event.data.get("n") or 0
+    state["seen"].append(event.type)
+    return state
+
+
+@ea.reducer("anew", initial=lambda: {"status": None, "events": ()})
+def anew(state, event):
+    """Make a state of its own each time."""
+    if event.type == "D":
+        return delete
+    return {"status": event.data.get("status", state["status"]), "events": (*state["events"], event.event_id)}
+
+
+@ea.reducer("failing", initial={"n": 0, "seen": []})
+def failing(state, event):
+    """Fail at some events, when the state has been changed already."""
+    state["n"] += 1
+    state["seen"].append(event.event_id)
+    if event.data.get("n") == 3:
+        raise ValueError("three")
+    return state
+
+
+REDUCERS = [in_place, anew, reducers.in_two]
+
+
+@st.composite
+def definitions(draw):
+    """Draw a projection, the payloads as they are, or a reducer."""
+    return draw(st.one_of(projections(), projections(KEYS[2:]), st.none(), st.sampled_from(REDUCERS)))
+
+
+def replay_of(tmp_path, batches, definition, draw):
+    """Open a replay of one of the entities of a log, given as appends."""
+    store = store_of(tmp_path, batches)
+    keys = entities(definition, placed(batches))
+    assume(keys)
+    key = draw(st.sampled_from(keys))
+    return ReplaySession(store, definition, key)
+
+
+def entities(definition, events):
+    """List the keys that the events of a log have, the one with most events first."""
+    found = [owner(definition, event) for event in events]
+    whole = [key for key in found if None not in key]
+    return sorted(set(whole), key=lambda key: (-whole.count(key), key))
+
+
+def owner(definition, event):
+    """Give the key of an event."""
+    if definition is None or isinstance(definition, Reducer):
+        return event["service"], event["stream_id"]
+    return Reference(definition, [], {}).key(event)
+
+
+def whole_of(events, edits=()):
+    """Give a log some of whose events are changed, or added."""
+    found = {event["event_id"]: event for event in events}
+    last = max(event["position"] for event in events)
+    for edit in edits:
+        blank = {"version": None, "schema_version": 1, "correlation_id": None, "causation_id": None, "metadata": None}
+        last += edit["event_id"] not in found
+        before = found.get(edit["event_id"], {**blank, "recorded_at": edit.get("occurred_at"), "position": last})
+        found[edit["event_id"]] = {**before, **edit}
+    return effective(list(found.values()))
+
+
+def left_of(events, skipped):
+    """Give a log as if some events had never happened."""
+    return effective([event for event in events if event["event_id"] not in skipped])
+
+
+class Truth:
+    """What a replay must show of a log.
+
+    Args:
+        session: says what is replayed.
+        events: the log, with what is changed or added.
+        skipped: the ids of what never happened.
+        stop: after the first failure nothing counts.
+    """
+
+    def __init__(self, session, events, skipped=(), *, stop=False):
+        self.definition, self.key = session.entity.definition, session.entity.key
+        self.whole = events
+        self.stop = stop
+        self.own = [event for event in left_of(events, skipped) if owner(self.definition, event) == self.key]
+        self.held = None if isinstance(self.definition, Reducer) else Reference(self.definition, events).held
+
+    @property
+    def ids(self):
+        return [event["event_id"] for event in self.own]
+
+    def state(self, ids):
+        """Give the row after some of its events."""
+        events = [event for event in self.own if event["event_id"] in ids]
+        if isinstance(self.definition, Reducer):
+            return self._reduced(events)
+        return Reference(self.definition, events, self.held).state().get(self.key)
+
+    def _reduced(self, events):
+        state = delete
+        for event in events:
+            initial = self.definition.initial
+            fresh = copy.deepcopy(initial() if callable(initial) else initial)
+            before = fresh if state is delete else copy.deepcopy(state)
+            try:
+                state = self.definition.function(before, shown(event))
+            except ValueError:
+                if self.stop:
+                    break
+        return None if state is delete else state
+
+
+class Shown(python_types.SimpleNamespace):
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+
+def shown(event):
+    return Shown(**{**event, "data": event["data"] or {}})
+
+
+def asked(log, session):
+    """Ask a log for the row of the entity that is replayed."""
+    definition = session.entity.definition
+    columns = ("service", "stream_id") if isinstance(definition, Reducer) else tuple(key_columns(definition))
+    found = list(ea.state_at(log, definition, key=session.entity.key))
+    if not found:
+        return None
+    return {name: value for name, value in found[0].items() if name not in columns}
+
+
+def same_row(found, wanted):
+    """Compare two rows; a reducer's row has a column, NULL, for what other rows of its stream have."""
+    if found is None or wanted is None:
+        return found is None and wanted is None
+    return alike(json_of(found), json_of(wanted))
+
+
+def json_of(value):
+    """Give a value as JSON has it, numbers exactly."""
+    return _plain(json.loads(exact_json(value), parse_float=Decimal))
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def edits_of(session):
+    """Give what a replay changes or adds, as rows."""
+    found = []
+    for edit in session.spec().get("edits", []):
+        data = {"data": json.loads(edit["data"])} if "data" in edit else {}
+        at = {"occurred_at": dt.datetime.fromisoformat(edit["occurred_at"])} if "occurred_at" in edit else {}
+        found.append({**edit, **data, **at})
+    return found
+
+
+def states(session, **how):
+    """Give the states at all steps."""
+    return [session.state(step, **how) for step in range(len(session) + 1)]
+
+
+def replayed(session, log, definition):
+    """Open the replay that a session's spec says, by way of JSON."""
+    return ReplaySession(log, definition, **json.loads(json.dumps(session.spec())))
+
+
+def applied(found, before):
+    """Apply changes to a row by their paths."""
+    row = copy.deepcopy(before) or {}
+    for change in sorted(found, key=lambda each: each.kind == "removed" and -1 * _last(each.path)):
+        *way, name = change.path
+        part = functools.reduce(lambda parts, key: parts[key], way, row)
+        if change.kind == "removed":
+            assert part[name] == change.before or part[name] != part[name]
+            del part[name]
+        elif change.kind == "added" and isinstance(part, list):
+            assert name == len(part)
+            part.append(change.after)
+        else:
+            assert (name in part) == (change.kind == "changed") if isinstance(part, Mapping) else name < len(part)
+            part[name] = change.after
+    return row
+
+
+def _last(path):
+    return path[-1] if isinstance(path[-1], int) else 0

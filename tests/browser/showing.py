@@ -1,0 +1,51 @@
+"""A hand on a replay that a page shows: its parts, its keys, and what it says of itself."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+_PROBE = "document.querySelector('.es-replay').parentElement.esReplay"
+
+
+class Shown:
+    """A replay in a page; there is but one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator(".es-replay")
+
+    @classmethod
+    def of_file(cls, page: Page, path: Path) -> "Shown":
+        """Open a page from disk."""
+        page.goto(path.as_uri())
+        found = cls(page)
+        found.part("position").wait_for()
+        return found
+
+    def part(self, name: str) -> Locator:
+        return self.root.locator(f'[data-part="{name}"]')
+
+    def told(self, question: str) -> Any:
+        """Ask the replay in the page something: ``state(3)``, ``diff("marks")``."""
+        return self.page.evaluate(f"() => {_PROBE}.{question}")
+
+    def keys(self, *names: str) -> None:
+        """Press keys with the focus on the timeline."""
+        self.part("timeline").focus()
+        for name in names:
+            self.page.keyboard.press(name)
+
+    def stands_at(self, step: int) -> None:
+        """Wait until everything shows a step: what is computed, the slider, the words, the list."""
+        self.page.wait_for_function(f"() => {_PROBE}.step === {step}")
+        expect(self.part("position")).to_contain_text(str(step))
+        expect(self.part("slider")).to_have_attribute("aria-valuetext", re.compile(rf"\b{step}\b"))
+        if step:
+            expect(self.part("events").locator("[aria-current]")).to_contain_text(str(step))
+
+    def changes(self) -> list[str]:
+        """List the diff as it stands there, a line each."""
+        rows = self.part("diff").locator("tbody tr")
+        return [" ".join(text.split()) for text in rows.all_inner_texts()]

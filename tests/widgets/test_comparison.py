@@ -1,0 +1,251 @@
+"""Two states side by side, as a widget, a page and a picture."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import re
+import threading
+from html.parser import HTMLParser
+
+import ipywidgets
+import pytest
+
+import esanalytics as ea
+from esanalytics.analysis._comparing import Difference, Entry, Row
+from esanalytics.widgets import _comparison
+from esanalytics.widgets._bundle import MOST_BYTES
+from esanalytics.widgets._comparison import compare
+from esanalytics.widgets._differences import columns_table, entries_table, events_list, rows_table, sides_table
+
+_START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+_ALERT = "<img src=x onerror=alert(1)>"
+_ORDERS = ea.Projection(
+    f"orders{_ALERT}",
+    key={"order": ea.stream_id},
+    on={
+        "Placed": {"status": ea.field("status", "VARCHAR"), "total": ea.field("amount", "DECIMAL(18,2)")},
+        f"Paid{_ALERT}": {"status": "paid"},
+        "Deleted": ea.delete,
+    },
+)
+
+
+def event(number, type_="Placed", stream="o-1", second=0, **data):
+    return {
+        "event_id": f"e{number}{_ALERT}",
+        "stream_id": stream,
+        "type": type_,
+        "occurred_at": _START + dt.timedelta(seconds=second),
+        "data": data,
+    }
+
+
+def at(second):
+    return _START + dt.timedelta(seconds=second)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = ea.Store.create(tmp_path / "store")
+    many = [event(f"m{n}", stream=f"o-m{n:02}", second=5, amount=1, status=None) for n in range(25)]
+    store.append(
+        [
+            event(1, stream=_ALERT, amount="10.00", status=_ALERT, text="x" * 5_000_000),
+            event(2, f"Paid{_ALERT}", _ALERT, 5, text="y" * 5_000_000),
+            event(3, stream="o-gone 📦 دفع", amount=3, status="placed"),
+            event(4, "Deleted", "o-gone 📦 دفع", 5),
+            *many,
+        ]
+    )
+    return store
+
+
+@pytest.fixture
+def view(store):
+    return compare(store, _ORDERS, at(0), at(5))
+
+
+class Elements(HTMLParser):
+    """Collects the elements of a document and the attributes that could load or run something."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.loads = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.loads += [(tag, name, value) for name, value in attrs if name in ("src", "href") or name.startswith("on")]
+
+
+def shown(view):
+    return "".join(part.value for part in (view._top, view._where, view._table, view._drill))
+
+
+def test_the_strip_counts_by_sign_and_word(view):
+    text = re.sub(r"<[^>]+>", "", view._top.value.split("</style>")[1])
+    assert "+25added" in text
+    assert "\N{MINUS SIGN}1removed" in text
+    assert "~1changed" in text
+    assert "2026-03-01T00:00:05.000000Z" in text
+
+
+def test_rows_are_paged_by_buttons(view):
+    assert (view._where.value, view._before.disabled, view._after.disabled) == ("1 to 20 of 27 rows", True, False)
+    view._after.click()
+    assert (view._where.value, view._before.disabled, view._after.disabled) == ("21 to 27 of 27 rows", False, True)
+    view._after.click()
+    assert view._where.value == "21 to 27 of 27 rows"
+    view._before.click()
+    assert view._where.value == "1 to 20 of 27 rows"
+
+
+def test_a_kind_is_chosen_as_the_page_would_choose_it(view):
+    view._kinds.set_state({"index": 2})
+    assert view._where.value == "1 to 1 of 1 rows"
+    assert [label for label, _ in view._choice.options] == ["choose a row", "\N{MINUS SIGN} o-gone 📦 دفع"]
+    view.show("added")
+    assert view._kinds.value == "added"
+    with pytest.raises(ValueError, match="choose 'added'"):
+        view.show("new")
+
+
+def test_a_row_is_opened_with_both_sides_and_its_events(view):
+    view.show("changed")
+    view._choice.set_state({"index": 1})
+    assert view.selection == (_ALERT,)
+    text = view._drill.value
+    assert text.count('class="ea-differs"') == 1
+    assert "only on" not in text
+    assert "between the two instants" in text
+    assert "5.0 MB, the first 20,000 characters are shown" in text
+    assert len(text) < 100_000
+    view.show("removed")
+    view._choice.set_state({"index": 1})
+    assert "no row" in view._drill.value
+
+
+def test_data_is_shown_as_text(view, tmp_path):
+    view.drill(_ALERT)
+    page = view.to_html(tmp_path / "x.html").read_text("utf-8")
+    for text in (shown(view), page):
+        found = Elements(text)
+        assert found.loads == []
+        assert not {"img", "script", "link", "iframe"} & set(found.tags)
+        assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    assert re.findall(r"https?://|url\(|@import", page) == []
+    assert "default-src 'none'" in page
+    assert "📦 دفع" in page
+    assert len(page) < 1_000_000
+
+
+def test_the_page_has_every_row_and_its_events_and_says_what_it_left_out(view, tmp_path, monkeypatch):
+    text = view.to_html(tmp_path / "x.html").read_text("utf-8")
+    assert text.count('<details class="ea-drill">') == 27
+    assert text.count("Events that made it so") == 27
+    assert 'role="note"' not in text.split("<h3>Rows</h3>")[1].split("<details")[0]
+    monkeypatch.setattr(_comparison, "_STATIC_ROWS", 5)
+    monkeypatch.setattr(_comparison, "_STATIC_SECONDS", -1.0)
+    text = view.to_html(tmp_path / "x.html").read_text("utf-8")
+    assert "the first 5 of 27 rows; 22 are left out" in text
+    assert "the events are given for 0 of 5 rows" in text
+
+
+def test_the_bundle_has_the_widget_a_picture_and_a_line(view, tmp_path):
+    data, metadata = view._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
+    assert len(base64.b64decode(data["image/png"])) <= MOST_BYTES
+    assert data["text/plain"].endswith("rows 25 added, 1 removed, 1 changed")
+    assert "25 added" in metadata["image/png"]["alt"]
+    assert view.to_png(tmp_path / "x.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_spec_makes_the_same_view_again(store, view):
+    spec = json.loads(json.dumps(view.spec()))
+    assert compare(store, _ORDERS, **spec)._top.value == view._top.value
+    one = compare(store, _ORDERS, at(0), at(5), key=_ALERT, known_at="2100-01-01")
+    assert one.spec()["known_at"] == "2100-01-01T00:00:00.000000Z"
+    assert compare(store, _ORDERS, **one.spec()).compared.counts == one.compared.counts
+    assert "without" in compare(store, _ORDERS, store.log, store.log.without(["e1"])).spec()["right"]
+
+
+def test_rows_and_events_are_given_to_python(view):
+    assert [row["order"] for row in view.rows("removed")] == ["o-gone 📦 دفع"]
+    events = view.events(_ALERT).arrow().to_pylist()
+    assert [(row["event_id"], row["side"], row["touched"]) for row in events] == [
+        (f"e2{_ALERT}", "between", ["status"]),
+    ]
+    assert len(view.events("no such order")) == 0
+
+
+def test_an_empty_difference_says_so(store, tmp_path):
+    view = compare(store, _ORDERS, at(6), at(7))
+    assert "Nothing differs" in view._top.value
+    assert view._where.value == "no rows"
+    assert "Nothing differs" in view.to_html(tmp_path / "x.html").read_text("utf-8")
+    view.to_png(tmp_path / "x.png")
+    view.drill("nobody")
+    assert "No event of this key lies between" in view._drill.value
+
+
+def test_what_goes_wrong_in_a_callback_is_said_in_the_view(store):
+    by_sql = ea.SqlProjection("n", "SELECT stream_id, count(*) AS n FROM events GROUP BY stream_id", key="stream_id")
+    view = compare(store, by_sql, at(0), at(5))
+    view.drill("o-m01")
+    assert 'role="alert"' in view._drill.value
+    assert "single events" in view._drill.value
+
+
+def test_callbacks_may_come_from_several_threads(view):
+    failed = []
+
+    def work(kind):
+        try:
+            for _ in range(3):
+                view.show(kind)
+                view.drill(_ALERT)
+        except Exception as error:  # noqa: BLE001  told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(kind,)) for kind in (None, "added", "changed")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    view.show("changed")
+    assert view._where.value == "1 to 1 of 1 rows"
+
+
+def test_closing_leaves_nothing_behind(store):
+    compare(store, _ORDERS, at(0), at(5)).close()
+    before = len(ipywidgets.widgets.widget._instances)
+    for _ in range(3):
+        compare(store, _ORDERS, at(0), at(5)).close()
+    assert len(ipywidgets.widgets.widget._instances) == before
+
+
+def test_thousands_of_columns_are_cut_with_a_note():
+    columns = [Difference(f"c{n}{_ALERT}", 1, 0, 0, n) for n in range(2_000)]
+    text = columns_table(columns)
+    assert "1,900 more columns" in text
+    assert len(text) < 60_000
+    row = Row(("k",), "changed", 2_000, tuple(Entry(f"c{n}", None, "1") for n in range(40)))
+    assert "1,994 more" in rows_table(["key"], [row])
+    assert "1,960 more columns differ" in entries_table(row)
+    sides = ({f"c{n}": n for n in range(2_000)}, {f"c{n}": n + 1 for n in range(2_000)})
+    text = sides_table([], sides, sides[0])
+    assert "1,900 more columns are not shown" in text
+    assert text.count("<tr") == 101
+
+
+def test_nulls_and_values_of_every_kind_have_a_text():
+    sides = ({"a": None, "b": {"x": [1, None]}, "c": True, "d": at(0), "e": "NULL"}, None)
+    text = sides_table([], sides, ["a"])
+    assert text.count("ea-null") == 6
+    assert "2026-03-01T00:00:00.000000Z" in text
+    assert "{&quot;x&quot;: [1, null]}" in text
+    assert "No event" in events_list([])
+    assert "No rows" in rows_table(["key"], [])
