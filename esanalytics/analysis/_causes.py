@@ -111,7 +111,7 @@ def related(log: Log, event_id: str) -> Found:
         fresh = np.array([cause for cause in causes.tolist() if cause not in known], np.uint64)
         if not len(fresh):
             break
-        pass
+        known.update(fresh.tolist())
         top = fresh
     return Found(edges["position"][_reached(down, edges["event"], known)])
 

@@ -66,10 +66,12 @@ def edit_of(event_id: str | None, changed: Mapping[str, Any], beside: Mapping[st
 
 def edited(log: Log, edits: Iterable[Edit]) -> Log:
     """See a log as if some of its events were others, and some had happened too."""
-    for edit in edits:
-        rows = log.sql("SELECT * EXCLUDE (effective_at) FROM events WHERE event_id = ?", [edit["event_id"]]).head(1)
-        log = log.with_events([{**(rows[0] if rows else {}), **edit}])
-    return log
+    given = {edit["event_id"]: edit for edit in edits}
+    if not given:
+        return log
+    found = _of(log, given).sql("SELECT * EXCLUDE (effective_at) FROM events")
+    rows = {row["event_id"]: row for row in found}
+    return log.with_events([{**rows.get(event_id, {}), **edit} for event_id, edit in given.items()])
 
 
 def remaining(log: Log, changed: Log, edits: AbstractSet[str], skipped: AbstractSet[str]) -> Log:
@@ -85,8 +87,12 @@ def remaining(log: Log, changed: Log, edits: AbstractSet[str], skipped: Abstract
         return changed
     if not edits & skipped:
         return changed.without(sorted(skipped))
-    left, kept = log.without(sorted(skipped)), sorted(edits - skipped)
-    return left.with_events(changed.where(sql.text(sql.is_in(sql.column("event_id"), kept)))) if kept else left
+    left, kept = log.without(sorted(skipped)), edits - skipped
+    return left.with_events(_of(changed, kept)) if kept else left
+
+
+def _of(log: Log, event_ids: Iterable[str]) -> Log:
+    return log.where(sql.text(sql.is_in(sql.column("event_id"), sorted(event_ids))))
 
 
 def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  a column's value

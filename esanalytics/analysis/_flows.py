@@ -235,8 +235,8 @@ def lasting(log: Log, start: str, end: str, bins: int = 60) -> Lasting:
     width = max(1, -(-int(top + 1) // bins))
     counted = columns(
         log,
-        f"{spans} SELECT lasted // $width AS bin, count(*) AS n FROM b WHERE lasted < $width * $bins GROUP BY ALL",
-        {**asked, "width": width, "bins": bins},
+        f"{spans} SELECT lasted // $width AS bin, count(*) AS n FROM b WHERE lasted < $top GROUP BY ALL",
+        {**asked, "width": width, "top": width * bins},
     )
     counts = np.zeros(bins, np.int64)
     counts[ints(counted["bin"])] = ints(counted["n"])

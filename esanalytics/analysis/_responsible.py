@@ -160,7 +160,7 @@ def _endings(
     names = ("effective_at", "type", "service", "event_id", "position")
     rows = (row for row in explain(log, projection, key, column, at=at) if row["action"] == "delete")
     places = (tuple(row[name] for name in names) for row in rows)
-    return [(time, *rest) for time, *rest in places if at is None or time <= at]  # type: ignore[misc]
+    return [(time, *rest) for time, *rest in places if at is None or time <= at]
 
 
 def _changes(own: Sequence[str], before: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[_Act]:

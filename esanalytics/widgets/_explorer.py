@@ -167,7 +167,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             self._exploration = found
             self.canvas.overview = first
         more = found.overview.events - before
-        return f"{more:,} new events" if more > 0 else "nothing new"
+        return f"{more:,} new {'event' if more == 1 else 'events'}" if more > 0 else "nothing new"
 
     def to_html(self, path: str | Path) -> Path:
         """Write one page that stands without Python and a network; its brush still counts. Return its path."""

@@ -81,7 +81,9 @@ def moment(us: int) -> str:
     text = f"{found.year:04}-{found:%m-%d %H:%M:%S}"
     if not found.microsecond:
         return text
-    return f"{text}.{found.microsecond // 1000:03}" if not found.microsecond % 1000 else f"{text}.{found.microsecond:06}"
+    return (
+        f"{text}.{found.microsecond // 1000:03}" if not found.microsecond % 1000 else f"{text}.{found.microsecond:06}"
+    )
 
 
 def day(us: int) -> str:

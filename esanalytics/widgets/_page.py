@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
+from esanalytics.widgets._assets import asset
 from esanalytics.widgets._bundle import page
 
 __all__ = ["replay_page"]
 
-_STATIC = files("esanalytics.widgets").joinpath("static")
-# Read once: a widget whose module is a watched file is never let go.
-_MODULE = _STATIC.joinpath("replay.js").read_text("utf-8")
-_CSS = _STATIC.joinpath("replay.css").read_text("utf-8")
-
-_BODY = """<main id="replay"></main>
+_BODY = """<main>
+<h1 class="es-hidden">{title}</h1>
+<div id="replay"></div>
 <noscript>This page replays events with JavaScript, which is switched off here.</noscript>
+</main>
 <script type="module">
 {module}
 const told = (id) => document.getElementById(id).textContent;
@@ -25,13 +24,17 @@ const values = {{ ...JSON.parse(told("traits")), model: told("model") }};
 mount(document.getElementById("replay"), plainSource(values, JSON.parse(told("code"))));
 </script>"""
 
+_CSS = """
+#replay { max-width: 1500px; margin: 0 auto; padding: 12px; }
+"""
+
 
 def replay_page(model: str, traits: Mapping[str, Any], *, title: str, code: Mapping[str, str]) -> str:
     """Write an offline page that replays a model.
 
     Args:
-        model: of the entity, as the canvas widget has it.
-        traits: the others of the canvas widget, by name.
+        model: what the canvas widget has as ``model``: JSON text; empty where ``traits`` has an ``overview``.
+        traits: the other traits of the canvas widget, by name.
         title: of the page, plain text.
         code: what makes the same view again, as ``python`` and ``sql``.
 
@@ -39,19 +42,15 @@ def replay_page(model: str, traits: Mapping[str, Any], *, title: str, code: Mapp
         An HTML document that needs nothing from elsewhere, and may not ask for it.
     """
     data = {"model": model, "traits": json.dumps(dict(traits)), "code": json.dumps(dict(code))}
-    return page(title, _BODY.format(module=_MODULE), css=_CSS + _PAGE_CSS, data=data)
+    body = _BODY.format(title=html.escape(title), module=_module())
+    return page(title, body, css=_css() + _CSS, data=data)
 
 
 def _module() -> str:
     """Return the module of the canvas."""
-    return _MODULE
+    return asset("replay.js")
 
 
 def _css() -> str:
     """Return its style sheet."""
-    return _CSS
-
-
-_PAGE_CSS = """
-#replay { max-width: 1500px; margin: 0 auto; padding: 12px; }
-"""
+    return asset("replay.css")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -155,7 +156,8 @@ def _field(panel: Panel, told: Told, name: str, place: tuple[float, float, float
     tail = ""
     if real is not None:
         told_real = written(real.before, 60) if len(real.path) == 1 else "differs"
-        tail = fit(f"real: {told_real}", room * 0.45, 8)
+        shown = width(_value(told, name, own, room))
+        tail = fit(f"real: {told_real}", max(room * 0.45, room - shown - 12), 8)
         room -= width(tail, 8) + 8
         yield panel.word(across + wide, line, tail, colours.alert, size=8, ha="right")
     yield panel.word(left, line, _value(told, name, own, room), colour)
@@ -175,7 +177,10 @@ def _value(told: Told, name: str, own: list[Change], room: float) -> str:
         return fit(start + written(change.before, 200), room - width(after)) + after
     if len(own) == 1 and own[0].kind == "removed" and len(own[0].path) == 1:
         return fit(f"was {written(own[0].before)}", room)
-    text = written((told.state or {}).get(name))
+    value = (told.state or {}).get(name)
+    text = written(value)
+    if isinstance(value, dt.datetime) and width(text) > room:
+        text = text[:19] + "Z" * bool(value.tzinfo)
     return fit(f"{len(own)} changes: {text}" if len(own) > 1 else text, room)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -24,9 +25,10 @@ from esanalytics.plots._theme import Theme, palette
 from esanalytics.widgets._bundle import MOST_BYTES
 from esanalytics.widgets._lettering import Word, day, fit, letters, width
 from esanalytics.widgets._panels import Panel, event_words, state_words
+from esanalytics.widgets._placing import Lane, Placing
 from esanalytics.widgets._stamps import Stamps
 from esanalytics.widgets._telling import Teller, Told
-from esanalytics.widgets._timeline import Lane, Timeline
+from esanalytics.widgets._timeline import Timeline
 
 __all__ = ["ReplayPicture"]
 
@@ -83,7 +85,7 @@ class ReplayPicture:
         return figure
 
     def pixels(self, step: int | None = None) -> Pixels:
-        """Draw a step as rows × columns × 3 bytes."""
+        """Draw a step as rows, columns and 3 bytes."""
         with self._lock, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             told = self.teller.at(step)
@@ -121,8 +123,7 @@ class ReplayPicture:
         figure = Figure(figsize=self._size, dpi=self._dpi, facecolor=colours.paper)
         FigureCanvasAgg(figure)
         box = (_LEFT, 0.49, _RIGHT, 0.875)
-        skipped = session.skipped
-        timeline = Timeline(figure, session.branch, theme=self.theme, lanes=self.lanes, skipped=skipped, box=box)
+        timeline = Timeline(figure, Placing(session.branch, self.lanes, session.skipped), self.theme, box)
         for artist in self._heading(figure, timeline):
             figure.add_artist(artist)
         for step, label in session.bookmarks[:50]:
@@ -143,18 +144,18 @@ class ReplayPicture:
 
     def _summary(self, timeline: Timeline) -> str:
         """Say how much there is, from when to when, and what is not drawn as it was."""
-        branch = timeline.branch
+        branch = timeline.placing.branch
         parts = [counted(len(branch), "event")]
         if len(branch):
             first, last = day(branch.instant(0)), day(branch.instant(len(branch) - 1))
-            parts.append(f"{first} UTC" if first == last else f"{first} – {last} UTC")
-        parts += [timeline.scale.note] if timeline.scale.note else []
-        parts += ["too many for dots: the darker, the more"] if timeline.dense else []
+            parts.append(f"{first} UTC" if first == last else f"{first} to {last} UTC")
+        parts += [timeline.placing.scale.note] if timeline.placing.scale.note else []
+        parts += ["too many for dots: the darker, the more"] if timeline.placing.dense else []
         return " · ".join(parts)
 
     def _bookmark(self, timeline: Timeline, step: int, label: str) -> None:
         axes, colours = timeline.axes, self._colours
-        place = timeline.scale.place(max(0, min(step, len(timeline.branch))))
+        place = timeline.placing.scale.place(max(0, min(step, len(timeline.placing))))
         axes.axvline(place, color=colours.soft, lw=1, ls=":", zorder=1.2)
         text = letters(place + 0.004, 0.98, fit(label, 90, 7.5), colours.soft, 7.5, va="top")
         text.set_transform(axes.transAxes)
@@ -181,7 +182,7 @@ class ReplayPicture:
 
     def _cursor(self, figure: Figure, timeline: Timeline, told: Told) -> Iterator[Line2D | Word]:
         colour = self._colours.alert
-        x, bottom, top = _column(figure, timeline, timeline.scale.place(told.step))
+        x, bottom, top = _column(timeline, timeline.placing.scale.place(told.step))
         yield _on_figure(figure, Line2D([x, x], [bottom, top], color=colour, lw=1.4, gid="cursor"))
         yield _on_figure(figure, Line2D([x], [top], ls="", marker="v", color=colour, ms=7, mew=0))
         where = timeline.where(told.step)
@@ -192,8 +193,10 @@ class ReplayPicture:
 
     def _flag(self, figure: Figure, timeline: Timeline, step: int, name: str) -> Iterator[Line2D | Word]:
         colours = self._colours
-        x, bottom, top = _column(figure, timeline, timeline.scale.place(step))
-        yield _on_figure(figure, Line2D([x, x], [bottom, top], color=colours.ink, lw=1, ls=(0, (4, 2)), gid=f"mark-{name}"))
+        x, bottom, top = _column(timeline, timeline.placing.scale.place(step))
+        yield _on_figure(
+            figure, Line2D([x, x], [bottom, top], color=colours.ink, lw=1, ls=(0, (4, 2)), gid=f"mark-{name}")
+        )
         yield Word(x, bottom + 0.014, fit(name, 60, 8), colours.paper, 8, True, "center", colours.ink, colours.ink)
 
 
@@ -213,19 +216,20 @@ class _Layers:
             artist.set_animated(True)
         self._canvas.draw()
         self._stamps = Stamps(figure)
+        self._reach = math.ceil(_REACH * figure.dpi / 100)
         self._bare = self._copy()
         timeline.show(0)
         self._future = self._over(self._faint)
-        timeline.show(len(timeline.branch))
+        timeline.show(len(timeline.placing))
         self._past = self._over(self._strong)
 
     def drawn(self, step: int, moving: Iterator[Line2D | Word]) -> Pixels:
         """Put a step together and draw what belongs to it."""
         pixels, wide = self._pixels(), self._bare.shape[1]
         axes = self.timeline.axes
-        cursor = float(axes.transData.transform((self.timeline.scale.place(step), 0))[0])
+        cursor = float(axes.transData.transform((self.timeline.placing.scale.place(step), 0))[0])
         middle = max(0, min(wide, round(cursor) if step else 0))
-        reach = 0 if self.timeline.dense else _REACH
+        reach = 0 if self.timeline.placing.dense else self._reach
         left, right = max(0, middle - reach), min(wide, middle + reach)
         pixels[:, :left] = self._past[:, :left]
         pixels[:, right:] = self._future[:, right:]
@@ -245,7 +249,7 @@ class _Layers:
         timeline, high = self.timeline, self._bare.shape[0]
         pixels = self._pixels()
         pixels[:, left:right] = self._bare[:, left:right]
-        timeline.show_near(step, 2 * _REACH / timeline.axes.bbox.width)
+        timeline.show_near(step, 2 * self._reach / timeline.axes.bbox.width)
         for artist in (*self._faint, *self._strong):
             if isinstance(artist, Line2D) and len(artist.get_xdata()):  # type: ignore[arg-type]  an array
                 artist.set_clip_box(_box(left, right, high))
@@ -270,7 +274,7 @@ def _box(left: int, right: int, high: int) -> Any:  # noqa: ANN401  a Bbox
     return Bbox([[left, 0], [right, high]])
 
 
-def _column(figure: Figure, timeline: Timeline, place: float) -> tuple[float, float, float]:
+def _column(timeline: Timeline, place: float) -> tuple[float, float, float]:
     """Return across, bottom and top of a place of the timeline, in parts of the figure."""
     area = timeline.axes.get_position()
     top = (timeline.strip or timeline.axes).get_position().y1

@@ -89,7 +89,11 @@ class Scale:
     def _candidates(self, room: float) -> list[tuple[float, int, int]]:
         """List instants by place, with the length of time up to which they should be told."""
         least = (int(self.us[-1]) - int(self.us[0])) // _FINEST
-        edges = [float(self.x[0]), *(edge for fold in self.folds for edge in (fold.left, fold.right)), float(self.x[-1])]
+        edges = [
+            float(self.x[0]),
+            *(edge for fold in self.folds for edge in (fold.left, fold.right)),
+            float(self.x[-1]),
+        ]
         found = []
         for left, right in zip(edges[::2], edges[1::2], strict=True):
             start, end = (int(self.us[np.searchsorted(self.x, edge)]) for edge in (left, right))
@@ -148,7 +152,9 @@ def _rounded(start: int, end: int, step: int) -> list[int]:
     if step < _MONTH:
         return list(range(-(-start // step) * step, end + 1, step))
     every = step // _MONTH
-    first, last = (int(np.int64(us).astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)) for us in (start, end))
+    first, last = (
+        int(np.int64(us).astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)) for us in (start, end)
+    )
     months = np.arange((first + 23_640) // every * every - 23_640, last + 1, every)  # counted from the year 0
     found = months.astype("datetime64[M]").astype("datetime64[us]").astype(np.int64)
     return [int(us) for us in found if start <= us <= end]

@@ -15,7 +15,7 @@ from esanalytics.widgets._lettering import written
 
 __all__ = ["SIGNS", "Teller", "Told", "payload_lines", "sizes"]
 
-SIGNS = {"added": "+", "removed": "−", "changed": "~"}
+SIGNS = {"added": "+", "removed": "\u2212", "changed": "~"}
 """What stands before a value that differs."""
 
 _BLOCK = 128

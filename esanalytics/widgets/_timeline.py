@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -18,29 +14,19 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Transform
 
-from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._finding import is_failure
 from esanalytics.plots._labels import compact, counted, gap
 from esanalytics.plots._theme import BEYOND, Palette, Sign, Theme, palette, sign
 from esanalytics.widgets._lettering import fit, letters
-from esanalytics.widgets._scale import Scale, scale_of
+from esanalytics.widgets._placing import MOST_DOTS, Ints, Placing
 
-__all__ = ["MOST_DOTS", "Lane", "Timeline", "sign_of"]
+__all__ = ["Timeline", "sign_of"]
 
-Lane = Literal["service", "type", "stream"]
-Ints = npt.NDArray[np.int64]
-
-MOST_DOTS = 20_000
-"""More events than this are not drawn one by one."""
-
-_LANES = 10
 _COLOURS = 9
 _FAINT = 0.3
 _CELLS = 420
 _DENSE = 30
 """Fewer events than this need no density."""
-_SPREAD = 0.62
-_GOLDEN = 0.6180339887498949
 _LABEL = 12.5  # how much room the names beside the lanes have, in percent of the picture
 
 
@@ -66,33 +52,18 @@ class Timeline:
 
     Args:
         figure: where to draw.
-        branch: the rows.
+        placing: the events.
         theme: ``"light"`` or ``"dark"``.
-        lanes: what has a lane.
-        skipped: ids of events that are hollow.
         box: left, bottom, right and top in the figure.
     """
 
-    def __init__(
-        self,
-        figure: Figure,
-        branch: Branch,
-        *,
-        theme: Theme,
-        lanes: Lane,
-        skipped: Iterable[str],
-        box: tuple[float, float, float, float],
-    ) -> None:
-        self.branch = branch
+    def __init__(self, figure: Figure, placing: Placing, theme: Theme, box: tuple[float, float, float, float]) -> None:
+        self.placing = placing
         self.theme = theme
-        self.lanes = lanes
         self.colours = palette(theme)
-        self.scale: Scale = scale_of(branch.instants)
-        self.dense = len(branch) > MOST_DOTS
-        self._off = np.array(sorted(branch.row_of[each] for each in skipped if each in branch.row_of), np.int64)
         left, bottom, right, top = box
-        split = top - 0.16 * (top - bottom) if len(branch) >= _DENSE else top
-        legend = 0.0 if self.by_type or self.dense else 0.15
+        split = top - 0.16 * (top - bottom) if len(placing) >= _DENSE else top
+        legend = 0.0 if placing.lanes == "type" or placing.dense else 0.15
         area = (left + _LABEL / 100, bottom, right - left - legend - _LABEL / 100, split - bottom - 0.01)
         self.axes = _bare(figure, area, self.colours)
         self.strip = _bare(figure, (area[0], split, area[2], top - split), self.colours) if split < top else None
@@ -101,17 +72,7 @@ class Timeline:
         self._furnish()
         self._draw_events()
         if legend:
-            self._legend(right - legend + 0.012, top)
-
-    @property
-    def by_type(self) -> bool:
-        """Whether each type has a lane, so that colours need no explanation."""
-        return self.lanes == "type"
-
-    @cached_property
-    def kinds(self) -> list[tuple[str, int]]:
-        """The types and their events, the most frequent first."""
-        return Counter(self.branch.types).most_common()
+            self._legend(figure, right - legend + 0.012, top)
 
     @property
     def layers(self) -> tuple[list[Any], list[Any]]:
@@ -121,103 +82,65 @@ class Timeline:
 
     def where(self, step: int) -> tuple[float, float] | None:
         """Return the place of the event of a step in the lanes; None at step 0."""
-        return (float(self.scale.x[step - 1]), float(self._y[step - 1])) if step else None
+        return (float(self.placing.x[step - 1]), float(self.placing.y[step - 1])) if step else None
 
     def look(self, row: int) -> Sign:
         """Return the sign of the event of a row."""
-        return sign_of(int(self._ranks[row]), self.theme, failure=bool(self._failed[row]))
+        return sign_of(int(self.placing.ranks[row]), self.theme, failure=bool(self.placing.failed[row]))
 
     def show(self, step: int, low: int = 0, high: int | None = None) -> None:
         """Let the groups hold the rows from ``low`` to ``high``: those before ``step`` strong, the others faint."""
-        last = len(self.branch) if high is None else high
+        last = len(self.placing) if high is None else high
         for group in self._groups:
             first, middle, end = np.searchsorted(group.rows, (low, min(max(step, low), last), last))
             for line, rows in ((group.strong, group.rows[first:middle]), (group.faint, group.rows[middle:end])):
-                line.set_data(self.scale.x[rows], self._y[rows])
+                line.set_data(self.placing.x[rows], self.placing.y[rows])
 
     def show_near(self, step: int, reach: float) -> None:
         """Let the groups hold the rows around a step, of dots on one another only the last."""
-        place = self.scale.place(step)
-        low, high = (int(row) for row in np.searchsorted(self.scale.x, (place - reach, place + reach)))
+        place = self.placing.scale.place(step)
+        low, high = (int(row) for row in np.searchsorted(self.placing.x, (place - reach, place + reach)))
         for group in self._groups:
             rows = group.rows[slice(*np.searchsorted(group.rows, (low, high)))]
             middle = int(np.searchsorted(rows, step))
             for line, some in ((group.strong, rows[:middle]), (group.faint, rows[middle:])):
-                few = self._apart(some) if len(some) > _CELLS else some
-                line.set_data(self.scale.x[few], self._y[few])
+                few = (
+                    self.placing.apart(some, self.axes.bbox.width, self.axes.bbox.height)
+                    if len(some) > _CELLS
+                    else some
+                )
+                line.set_data(self.placing.x[few], self.placing.y[few])
 
     def cut(self, step: int) -> None:
         """Cut densities at a step, where no layers are put together."""
-        place = self.scale.place(step)
+        place = self.placing.scale.place(step)
         for faint, strong in self._faces:
             bottom, top = sorted(faint.axes.get_ylim())
             strong.set_clip_path(_rectangle(faint.axes, 0.0, bottom, place, top - bottom))
             faint.set_clip_path(_rectangle(faint.axes, place, bottom, 1.0 - place, top - bottom))
 
-    def _apart(self, rows: Ints) -> Ints:
-        """Keep one of the rows that are drawn on the same pixel, about."""
-        width, height = self.axes.bbox.width, self.axes.bbox.height / max(1, len(self._names))
-        cells = np.round(self.scale.x[rows] * width) * 100_003 + np.round(self._y[rows] * height)
-        kept = np.unique(cells[::-1], return_index=True)[1]
-        found: Ints = np.sort(rows[len(rows) - 1 - kept])
-        return found
-
-    @cached_property
-    def _ranks(self) -> Ints:
-        rank = {name: nth for nth, (name, _) in enumerate(self.kinds)}
-        return np.array([rank[name] for name in self.branch.types], np.int64)
-
-    @cached_property
-    def _failed(self) -> npt.NDArray[np.bool_]:
-        """Which rows failed: by their type, or because the fold did."""
-        failing = np.array([is_failure(name) for name, _ in self.kinds], np.bool_)
-        found = failing[self._ranks] if len(self._ranks) else np.zeros(0, np.bool_)
-        if not self.dense and len(self.branch):
-            self.branch.state(len(self.branch))
-            errors = (row for row in range(len(self.branch)) if self.branch.error(row) is not None)
-            found[list(errors)] = True
-        return found
-
-    @cached_property
-    def _lane_of(self) -> tuple[list[str], Ints]:
-        """Name the lanes, the biggest first, and say which each row is in; small ones share the last."""
-        named: Sequence[Any] = {
-            "service": self.branch.services,
-            "type": self.branch.types,
-            "stream": [" ".join(pair) if self._services > 1 else pair[1] for pair in self.branch.streams],
-        }[self.lanes]
-        ranked = [name for name, _ in Counter(named).most_common()]
-        number = {name: min(nth, _LANES - 1) for nth, name in enumerate(ranked)}
-        names = ranked if len(ranked) <= _LANES else [*ranked[: _LANES - 1], f"{len(ranked) - _LANES + 1:,} more"]
-        return names, np.array([number[name] for name in named], np.int64)
-
-    @property
-    def _services(self) -> int:
-        return len({service for service, _ in self.branch.streams})
-
-    @property
-    def _names(self) -> list[str]:
-        return self._lane_of[0]
-
-    @cached_property
-    def _y(self) -> npt.NDArray[np.float64]:
-        lane = self._lane_of[1].astype(np.float64)
-        if len(lane) <= 4 * max(1, len(self._names)):
-            return lane
-        return lane + ((np.arange(len(lane)) * _GOLDEN) % 1 - 0.5) * _SPREAD
-
     def _furnish(self) -> None:
         """Draw what stays: lanes and their names, instants, folded gaps."""
-        axes, many = self.axes, max(1, len(self._names))
+        axes, many = self.axes, max(1, len(self.placing.names))
         axes.set(xlim=(0, 1), ylim=(many - 0.5, -0.5))
         room = _LABEL / 100 * axes.get_figure().get_figwidth() * 72 - 8  # type: ignore[union-attr]  it has one
-        for nth, name in enumerate(self._names):
+        for nth, name in enumerate(self.placing.names):
             axes.axhspan(nth - 0.44, nth + 0.44, color=_mixed(self.colours.grid, self.colours.paper, 0.45), lw=0)
-            _put(axes, letters(-0.008, nth, fit(name, room, 8.5), self.colours.ink, 8.5, ha="right", va="center"), axes.get_yaxis_transform())
-        for place, told in self.scale.ticks(92 / max(1.0, axes.bbox.width)):
-            axes.plot([place, place], [0, -0.02], color=self.colours.soft, lw=0.8, clip_on=False, transform=axes.transAxes)
-            _put(axes, letters(place, -0.035, told, self.colours.soft, 8, ha="center", va="top", linespacing=1.25), axes.transAxes)
-        for fold in self.scale.folds:
+            _put(
+                axes,
+                letters(-0.008, nth, fit(name, room, 8.5), self.colours.ink, 8.5, ha="right", va="center"),
+                axes.get_yaxis_transform(),
+            )
+        for place, told in self.placing.scale.ticks(92 / max(1.0, axes.bbox.width)):
+            axes.plot(
+                [place, place], [0, -0.02], color=self.colours.soft, lw=0.8, clip_on=False, transform=axes.transAxes
+            )
+            _put(
+                axes,
+                letters(place, -0.035, told, self.colours.soft, 8, ha="center", va="top", linespacing=1.25),
+                axes.transAxes,
+            )
+        for fold in self.placing.scale.folds:
             self._gap((fold.left + fold.right) / 2, gap(fold.us))
 
     def _gap(self, place: float, told: str) -> None:
@@ -227,14 +150,18 @@ class Timeline:
             axes.plot(x, [-0.03, 0.03], color=colours.soft, lw=0.9, clip_on=False, transform=axes.transAxes, zorder=3)
         axes.axvline(place, color=colours.soft, lw=0.6, ls=(0, (1, 3)), zorder=0.8)
         look = {"boxstyle": "square,pad=0.1", "facecolor": colours.paper, "edgecolor": "none"}
-        _put(axes, letters(place, 0.5, told, colours.soft, 7.5, ha="center", va="center", rotation=90, bbox=look), axes.transAxes)
+        _put(
+            axes,
+            letters(place, 0.5, told, colours.soft, 7.5, ha="center", va="center", rotation=90, bbox=look),
+            axes.transAxes,
+        )
 
     def _draw_events(self) -> None:
-        if not len(self.branch):
+        if not len(self.placing):
             text = letters(0.5, 0.5, "no events", self.colours.soft, 11, ha="center", va="center")
             _put(self.axes, text, self.axes.transAxes)
             return
-        if self.dense:
+        if self.placing.dense:
             self._draw_cells()
         else:
             self._draw_dots()
@@ -242,10 +169,10 @@ class Timeline:
             self._draw_strip()
 
     def _draw_dots(self) -> None:
-        size = float(np.interp(len(self.branch), [60, 500, 5_000, MOST_DOTS], [9.0, 6.5, 4.0, 3.0]))
-        hollow = np.zeros(len(self.branch), np.bool_)
-        hollow[self._off] = True
-        keys = np.minimum(self._ranks, _COLOURS) * 4 + self._failed * 2 + hollow
+        size = float(np.interp(len(self.placing), [60, 500, 5_000, MOST_DOTS], [9.0, 6.5, 4.0, 3.0]))
+        hollow = np.zeros(len(self.placing), np.bool_)
+        hollow[self.placing.off] = True
+        keys = np.minimum(self.placing.ranks, _COLOURS) * 4 + self.placing.failed * 2 + hollow
         for key in np.unique(keys):
             rows = np.flatnonzero(keys == key)
             look = sign_of(int(key) // 4, self.theme, failure=bool(key & 2))
@@ -263,9 +190,9 @@ class Timeline:
 
     def _draw_cells(self) -> None:
         """Draw how many events there are in each part of each lane, the more the stronger."""
-        many = len(self._names)
-        cells = np.minimum((self.scale.x * _CELLS).astype(np.int64), _CELLS - 1)
-        counts = np.bincount(self._lane_of[1] * _CELLS + cells, minlength=many * _CELLS).reshape(many, _CELLS)
+        many = len(self.placing.names)
+        cells = np.minimum((self.placing.x * _CELLS).astype(np.int64), _CELLS - 1)
+        counts = np.bincount(self.placing.lane * _CELLS + cells, minlength=many * _CELLS).reshape(many, _CELLS)
         share = np.log1p(counts) / np.log1p(max(1, int(counts.max())))
         pair = []
         for strength in (_FAINT, 1.0):
@@ -280,9 +207,9 @@ class Timeline:
 
     def _hollow(self) -> None:
         """Mark what is switched off over a density."""
-        rows = self._off[:MOST_DOTS]
+        rows = self.placing.off[:MOST_DOTS]
         if len(rows):
-            line = Line2D(self.scale.x[rows], self._y[rows], ls="", marker="o", ms=7, zorder=2.3)
+            line = Line2D(self.placing.x[rows], self.placing.y[rows], ls="", marker="o", ms=7, zorder=2.3)
             line.set(markerfacecolor=self.colours.paper, markeredgecolor=self.colours.ink, markeredgewidth=1.4)
             self.axes.add_artist(line)
 
@@ -292,7 +219,7 @@ class Timeline:
         if axes is None:
             return
         bins = _CELLS // 3
-        counts = np.bincount(np.minimum((self.scale.x * bins).astype(np.int64), bins - 1), minlength=bins)
+        counts = np.bincount(np.minimum((self.placing.x * bins).astype(np.int64), bins - 1), minlength=bins)
         most = max(1, int(counts.max()))
         axes.set(xlim=(0, 1), ylim=(0, most * 1.08))
         pair = []
@@ -304,27 +231,25 @@ class Timeline:
         told = f"up to {compact(most)}"
         _put(axes, letters(-0.008, 0.5, told, self.colours.soft, 7.5, ha="right", va="center"), axes.transAxes)
 
-    def _legend(self, left: float, top: float) -> None:
+    def _legend(self, figure: Figure, left: float, top: float) -> None:
         """Write beside the lanes which sign stands for which type."""
-        figure = self.axes.get_figure()
-        line = 14 / 72 / figure.get_figheight()  # type: ignore[union-attr]  it has one
-        room = (0.98 - left) * figure.get_figwidth() * 72 - 12  # type: ignore[union-attr]
+        line = 14 / 72 / figure.get_figheight()
+        room = (0.98 - left) * figure.get_figwidth() * 72 - 12
         lines = min(_COLOURS, max(1, int((top - self.axes.get_position().y0) / line)))
-        kinds = self.kinds if len(self.kinds) <= lines else self.kinds[: lines - 1]
+        kinds = self.placing.kinds if len(self.placing.kinds) <= lines else self.placing.kinds[: lines - 1]
         for nth, (name, _) in enumerate(kinds):
             look = sign_of(nth, self.theme, failure=is_failure(name))
-            self._entry(left, top - (nth + 0.6) * line, fit(name, room, 8), look)
-        if len(kinds) < len(self.kinds):
-            others = counted(len(self.kinds) - len(kinds), "other type")
-            self._entry(left, top - (len(kinds) + 0.6) * line, others, None)
+            self._entry(figure, left, top - (nth + 0.6) * line, fit(name, room, 8), look)
+        if len(kinds) < len(self.placing.kinds):
+            others = counted(len(self.placing.kinds) - len(kinds), "other type")
+            self._entry(figure, left, top - (len(kinds) + 0.6) * line, others, None)
 
-    def _entry(self, x: float, y: float, told: str, look: Sign | None) -> None:
-        figure = self.axes.get_figure()
+    def _entry(self, figure: Figure, x: float, y: float, told: str, look: Sign | None) -> None:
         if look is not None:
             mark = Line2D([x], [y], ls="", marker=look.marker, color=look.colour, ms=6, mew=0)
-            mark.set_transform(figure.transFigure)  # type: ignore[union-attr]  it has one
-            figure.add_artist(mark)  # type: ignore[union-attr]
-        figure.add_artist(letters(x + 0.012, y, told, self.colours.ink, 8, va="center"))  # type: ignore[union-attr]
+            mark.set_transform(figure.transFigure)
+            figure.add_artist(mark)
+        figure.add_artist(letters(x + 0.012, y, told, self.colours.ink, 8, va="center"))
 
 
 def _bare(figure: Figure, area: tuple[float, float, float, float], colours: Palette) -> Axes:

@@ -84,10 +84,10 @@ def whole_of(events, edits=()):
     """Give a log some of whose events are changed, or added."""
     found = {event["event_id"]: event for event in events}
     last = max(event["position"] for event in events)
-    for edit in edits:
+    for number, edit in enumerate(edits, 1):
         blank = {"version": None, "schema_version": 1, "correlation_id": None, "causation_id": None, "metadata": None}
-        last += edit["event_id"] not in found
-        before = found.get(edit["event_id"], {**blank, "recorded_at": edit.get("occurred_at"), "position": last})
+        added = {**blank, "recorded_at": edit.get("occurred_at"), "position": last + number}
+        before = found.get(edit["event_id"], added)
         found[edit["event_id"]] = {**before, **edit}
     return effective(list(found.values()))
 

@@ -1,7 +1,7 @@
 """A replay shows at every step what `state_at` says of that prefix, whatever is switched off, changed or added."""
 
 import pytest
-from histories import KEYS, MINUTE, PAYLOADS, START, TYPES, histories, law, placed, projections
+from histories import KEYS, MINUTE, PAYLOADS, START, TYPES, histories, law, placed, projections, store_of
 from hypothesis import given
 from hypothesis import strategies as st
 from replays import (
@@ -20,6 +20,7 @@ from replays import (
 
 from esanalytics.analysis._changes import same
 from esanalytics.analysis._finding import is_failure
+from esanalytics.analysis._session import ReplaySession
 
 
 def draw_skipped(session, draw):
@@ -58,7 +59,7 @@ def agrees(session, truth):
         assert same_row(row, truth.state(ids[:step])), step
 
 
-@law(10)
+@law(4)
 @given(batches=histories(), definition=definitions(), data=st.data())
 def test_the_state_at_a_step_is_the_state_of_the_log_up_to_it(tmp_path, batches, definition, data):
     session = replay_of(tmp_path, batches, definition, data.draw)
@@ -67,7 +68,7 @@ def test_the_state_at_a_step_is_the_state_of_the_log_up_to_it(tmp_path, batches,
         assert same_row(session.state(step), asked(prefix_log(session, step), session)), step
 
 
-@law(4)
+@law(2)
 @given(batches=histories(least=14), projection=projections(KEYS[2:]), data=st.data())
 def test_steps_may_be_asked_for_in_any_order(tmp_path, batches, projection, data):
     session = replay_of(tmp_path, batches, projection, data.draw)
@@ -76,7 +77,7 @@ def test_steps_may_be_asked_for_in_any_order(tmp_path, batches, projection, data
         assert session.state(step) == wanted[step]
 
 
-@law(10)
+@law(4)
 @given(batches=histories(), definition=definitions(), data=st.data())
 def test_what_is_switched_off_never_happened(tmp_path, batches, definition, data):
     session, events = replay_of(tmp_path, batches, definition, data.draw), placed(batches)
@@ -95,7 +96,7 @@ def test_what_is_switched_off_never_happened(tmp_path, batches, definition, data
     assert states(session) == states(session, real=True) == before
 
 
-@law(12)
+@law(4)
 @given(batches=histories(), definition=definitions(), data=st.data())
 def test_what_is_changed_or_added_is_as_if_it_had_happened_so(tmp_path, batches, definition, data):
     session, events = replay_of(tmp_path, batches, definition, data.draw), placed(batches)
@@ -120,7 +121,7 @@ def test_what_is_changed_or_added_is_as_if_it_had_happened_so(tmp_path, batches,
     assert session.branch.events.ids == ids
 
 
-@law(10)
+@law(4)
 @given(batches=histories(), definition=definitions(), data=st.data())
 def test_a_diff_turns_the_one_state_into_the_other(tmp_path, batches, definition, data):
     session = replay_of(tmp_path, batches, definition, data.draw)
@@ -151,7 +152,7 @@ def value(row, column, *path):
     return found
 
 
-@law(10)
+@law(4)
 @given(batches=histories(), definition=definitions(), data=st.data())
 def test_find_stops_where_a_look_at_every_step_does(tmp_path, batches, definition, data):
     session = replay_of(tmp_path, batches, definition, data.draw)
@@ -174,7 +175,7 @@ def test_find_stops_where_a_look_at_every_step_does(tmp_path, batches, definitio
             assert session.find(what, sought, start=start, back=True) == before, (what, sought, start)
 
 
-@law(6)
+@law(3)
 @given(batches=histories(), definition=definitions(), at=st.integers(-1, 13), data=st.data())
 def test_an_instant_stands_after_the_last_event_up_to_it(tmp_path, batches, definition, at, data):
     session = replay_of(tmp_path, batches, definition, data.draw)
@@ -209,7 +210,7 @@ def test_a_function_that_changes_its_state_leaves_the_states_before_alone(tmp_pa
         }
         for n in range(20)
     ]
-    session = replay_of(tmp_path, [events], definition, lambda _: ("shop", "u-1"))
+    session = ReplaySession(store_of(tmp_path, [events]), definition)
     session.state(20)["seen"] = "changed by who was given it"
     agrees(session, Truth(session, placed([events])))
     agrees(session.skip("e-3", "e-7"), Truth(session, placed([events]), {"e-3", "e-7"}))

@@ -131,7 +131,7 @@ def same(found, wanted):
     return parsed(exact_json(found)) == parsed(exact_json(wanted))
 
 
-@law(8)
+@law(3)
 @given(batches=histories(), projection=projections() | projections(KEYS[2:]) | st.none(), data=st.data())
 def test_a_page_folds_a_model_to_the_states_of_the_replay(tmp_path, batches, projection, data):
     session = replay_of(tmp_path, batches, projection, data.draw)
@@ -151,7 +151,7 @@ def test_a_page_folds_a_model_to_the_states_of_the_replay(tmp_path, batches, pro
     assert again.ids == session.branch.events.ids
 
 
-@law(6)
+@law(3)
 @given(batches=histories(), projection=projections() | projections(KEYS[2:]), data=st.data())
 def test_a_model_holds_what_was_and_what_would_be(tmp_path, batches, projection, data):
     session = replay_of(tmp_path, batches, projection, data.draw)
@@ -167,7 +167,7 @@ def test_a_model_holds_what_was_and_what_would_be(tmp_path, batches, projection,
     agree(Page(parsed(model_of(session)), skipped), session)
 
 
-@law(4)
+@law(2)
 @given(batches=histories(least=14), data=st.data())
 def test_chunks_hold_the_states_before_them(tmp_path, batches, data):
     definition = data.draw(projections(KEYS[2:3]) | st.sampled_from(REDUCERS))

@@ -1,6 +1,8 @@
 """Notebooks made for a test, and a hand on one that is open in JupyterLab or Notebook 7."""
 
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +56,14 @@ class Book:
 
     def __init__(self, page: Page, server: Server, app: str, cells: list[str], name: str) -> None:
         self.page = page
-        notebook = write(server.folder / f"{name}.ipynb", cells)
+        notebook = write(server.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.ipynb", cells)
         page.goto(server.address(app, notebook))
         page.wait_for_function("() => window.jupyterapp?.restored", timeout=60_000)
-        page.evaluate("() => window.jupyterapp.restored")
+        page.evaluate("() => window.jupyterapp.restored.then(() => true)")
+        if app == "lab":  # its address may name a notebook too, but is at times not followed
+            page.evaluate(
+                "(path) => window.jupyterapp.commands.execute('docmanager:open', {path}).then(() => 0)", notebook
+            )
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.sessionContext", timeout=60_000)
         page.evaluate(_READY)
@@ -84,6 +90,13 @@ class Book:
         """Give the value that a Python expression has in the notebook's kernel."""
         code = f"import json as _json; print(_json.dumps({expression}, default=str))"
         return json.loads(self.page.evaluate(_ASK, code))
+
+    def becomes(self, expression: str, wanted: Any, patience: float = 10) -> None:
+        """Wait until a Python expression has a value in the notebook's kernel."""
+        end = time.monotonic() + patience
+        while (found := self.ask(expression)) != wanted:
+            assert time.monotonic() < end, f"{expression} is {found!r}, not {wanted!r}"
+            self.page.wait_for_timeout(100)
 
     def tell(self, code: str) -> str:
         """Run code in the notebook's kernel; give what it printed."""

@@ -1,6 +1,5 @@
 """A real browser, one Jupyter server, and a page per test that lets nothing out and keeps a picture."""
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ import logs
 import pytest
 from playwright.sync_api import Browser, Page
 from serving import Server, served
-from watching import AXE, PICTURES, chromium, launched, picture, watched
+from watching import AXE, chromium, launched, picture, watched
 
 import esanalytics as ea
 
@@ -31,7 +30,6 @@ def browser():
     executable = chromium()
     if executable is None:
         pytest.skip("there is no Chromium: run `bash .ci/browser`, or let CHROMIUM name one")
-    shutil.rmtree(PICTURES, ignore_errors=True)
     with launched(executable) as found:
         yield found
 

@@ -34,9 +34,9 @@ class Server:
     folder: Path
 
     def address(self, app: str, notebook: str) -> str:
-        """Name the page of a notebook; in JupyterLab each has a workspace of its own, so no other tab comes back."""
+        """Name the page of a notebook; JupyterLab's is an empty workspace of its own, to open the notebook in."""
         paths = {
-            "lab": f"/lab/workspaces/auto-{Path(notebook).stem}/tree/{notebook}",
+            "lab": f"/lab/workspaces/for-{Path(notebook).stem}",
             "notebook": f"/notebooks/{notebook}",
             "voila": f"/voila/render/{notebook}",
         }

@@ -3,6 +3,7 @@
 import datetime as dt
 import statistics
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def streams_of(events):
 def pairs(events):
     gaps = defaultdict(list)
     for own in streams_of(events).values():
-        for (before, at), (after, later) in zip(own, own[1:], strict=False):
+        for (before, at), (after, later) in pairwise(own):
             gaps[before, after].append((later - at) * SECOND)
     return {pair: (len(found), statistics.median(found)) for pair, found in gaps.items()}
 

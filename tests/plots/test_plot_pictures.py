@@ -1,11 +1,14 @@
 """What is drawn: artists, texts and notes, also of logs that have little, or strange, in them."""
 
+import re
 import sys
 from collections import Counter
 
 import matplotlib as mpl
 import numpy as np
+import pyarrow as pa
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
@@ -30,18 +33,18 @@ STRANGE = [
 FOLD = ea.Projection("fold", {"id": ea.stream_id}, {"*": {"n": ea.count, "last": ea.type_, "none": ea.field("none")}})
 STEPS = ["OrderPlaced", "OrderPaid", "OrderDelivered"]
 DRAW = {
-    "density": lambda log, **how: plots.density(log, **how),
+    "density": plots.density,
     "density by service": lambda log, **how: plots.density(log, by="service", bins=3, **how),
-    "lanes": lambda log, **how: plots.lanes(log, **how),
+    "lanes": plots.lanes,
     "lanes of types": lambda log, **how: plots.lanes(log, lane="type", **how),
     "lanes of streams": lambda log, **how: plots.lanes(log, lane="stream", **how),
-    "dotted": lambda log, **how: plots.dotted(log, **how),
+    "dotted": plots.dotted,
     "dotted from the start": lambda log, **how: plots.dotted(log, sort="events", align="start", **how),
     "state": lambda log, **how: plots.state(log, FOLD, **how),
     "state of a number": lambda log, **how: plots.state(log, FOLD, "n", **how),
-    "transitions": lambda log, **how: plots.transitions(log, **how),
+    "transitions": plots.transitions,
     "funnel": lambda log, **how: plots.funnel(log, some_types(log, 3), **how),
-    "heatmap": lambda log, **how: plots.heatmap(log, **how),
+    "heatmap": plots.heatmap,
     "heatmap of days": lambda log, **how: plots.heatmap(log, by="day", **how),
     "durations": lambda log, **how: plots.durations(log, *some_types(log, 2), **how),
 }
@@ -56,6 +59,12 @@ def some_types(log, many):
 def texts(axes):
     """All that is written on an axes."""
     return [text.get_text() for text in axes.findobj(mpl.text.Text) if text.get_text()]
+
+
+def surroundings():
+    """What a plot must leave alone; to ask for the backend would load pyplot."""
+    values = {name: mpl.rcParams[name] for name in mpl.rcParams if name != "backend"}
+    return values, "matplotlib.pyplot" in sys.modules
 
 
 def note(axes):
@@ -73,7 +82,7 @@ def dots(axes):
 
 @every
 def test_given_axes_come_back_drawn_on_and_nothing_else_changes(shop, draw):
-    before, figure = mpl.rcParams.copy(), Figure()
+    before, figure = surroundings(), Figure()
     axes = figure.subplots()
     assert draw(shop.log.where(service="orders"), ax=axes) is axes
     figure.draw_without_rendering()
@@ -81,17 +90,15 @@ def test_given_axes_come_back_drawn_on_and_nothing_else_changes(shop, draw):
     assert any("UTC" in text for text in texts(axes)) or axes.get_title(loc="left").startswith("What follows")
     assert note(axes)
     assert figure.axes[0] is axes
-    assert dict(mpl.rcParams) == dict(before)
-    assert "matplotlib.pyplot" not in sys.modules
+    assert surroundings() == before
 
 
 @every
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.filterwarnings("error")
-def test_strange_names_are_shown_as_they_are(happened, draw, theme):
+def test_strange_names_are_shown_as_they_are(happened, draw):
     log = happened(*[(STRANGE[n % 4], STRANGE[n % len(STRANGE)], n * 10_000) for n in range(40)])
-    axes = draw(log, theme=theme)
-    assert drawn(axes).startswith(b"\x89PNG")
+    axes = draw(log, theme="dark")
+    axes.figure.draw_without_rendering()
     shown = texts(axes)
     assert not any("\u202e" in text or "x" * 50 in text for text in shown)
     assert all(not text.get_parse_math() for text in axes.findobj(mpl.text.Text) if "$" in text.get_text())
@@ -111,14 +118,12 @@ def test_strange_names_are_shown_as_they_are(happened, draw, theme):
 )
 def test_little_and_much_make_a_sensible_picture(happened, draw, events):
     axes = draw(happened(*events))
-    assert drawn(axes).startswith(b"\x89PNG")
+    axes.figure.draw_without_rendering()
     assert len(texts(axes)) < 900
     assert events or "no " in note(axes)
 
 
 def test_without_axes_a_figure_of_its_own_is_shown_by_a_notebook(shop):
-    from IPython.core.interactiveshell import InteractiveShell
-
     axes = plots.density(shop)
     assert isinstance(axes, Axes)
     assert isinstance(axes.figure, Figure)
@@ -127,7 +132,6 @@ def test_without_axes_a_figure_of_its_own_is_shown_by_a_notebook(shop):
         assert data["image/png"][:4] in (b"\x89PNG", "iVBO")
         assert data["text/plain"].startswith("Events over time, by type: all 3,768 events")
         assert metadata["image/png"]["alt"] == data["text/plain"] == described(axes)
-    assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_density_has_a_bar_for_each_name_and_bin_and_says_what_is_one_together(shop):
@@ -156,8 +160,6 @@ def test_more_dots_than_there_is_room_for_become_counts_and_samples(nothing):
     many = 20_001
     frame = {"stream_id": [f"s{n // 3}" for n in range(many)], "type": ["A"] * many}
     at = np.datetime64("2026-01-01", "us") + np.arange(many) * np.timedelta64(60, "s")
-    import pyarrow as pa
-
     log = nothing.with_events(pa.table({**frame, "occurred_at": pa.array(at).cast(pa.timestamp("us", "UTC"))}))
     lanes, dotted = plots.lanes(log), plots.dotted(log)
     assert note(lanes) == "all 20,001 events, as counts in 240 intervals, for there are more than 20,000"
@@ -199,7 +201,7 @@ def test_a_row_that_was_deleted_is_hatched(happened):
 
 def test_transitions_draw_a_box_for_each_type_and_an_arrow_for_each_connection(happened):
     log = happened(("a", "A", 0), ("a", "B", 60), ("a", "B", 120), ("b", "A", 0), ("b", "B", 120), ("b", "A", 130))
-    axes = plots.transitions(log, color="red")
+    axes = plots.transitions(log, edgecolor="red")
     kinds = Counter(type(patch).__name__ for patch in axes.patches)
     assert (kinds["FancyBboxPatch"], kinds["PathPatch"]) == (2, 3)
     assert {"A", "B", "2 · 1.5 min", "1 · 1 min", "1 · 10 s", "3   ▶ 2   ■ 1"} <= set(texts(axes))
@@ -226,7 +228,7 @@ def test_boxes_do_not_overlap(shop):
 def test_a_funnel_says_how_many_went_on(shop):
     axes = plots.funnel(shop, STEPS, within="3d")
     counts = [int(bar.get_width()) for bar in axes.containers[1]]
-    assert counts == [320, 302, 167]
+    assert counts == [320, 302, 166]
     assert {"320", "302  94.4%"} <= {text.strip() for text in texts(axes)}
     assert "steps later than 3 d after the first do not count" in note(axes)
     assert note(axes).startswith("320 of 1,092 streams had the first step")
@@ -281,7 +283,7 @@ WRONG = {
     "key 'order-3200'; there is 'order-320'": lambda log: plots.state(log, orders, key="order-3200"),
     "activities=1.5 is not a share": lambda log: plots.transitions(log, activities=1.5),
     "least_count=0": lambda log: plots.transitions(log, least_count=0),
-    "type 'OrderPayed'; there is 'OrderPaid'": lambda log: plots.funnel(log, ["OrderPayed"]),
+    "type 'OrderPayed'; there is 'OrderPlaced' or 'OrderPaid'": lambda log: plots.funnel(log, ["OrderPayed"]),
     "is no list of types": lambda log: plots.funnel(log, "OrderPaid"),
     "within='soon' is no duration": lambda log: plots.funnel(log, STEPS, within="soon"),
     "by='hours' is no choice; there is 'hour'": lambda log: plots.heatmap(log, by="hours"),
@@ -292,6 +294,5 @@ WRONG = {
 
 @pytest.mark.parametrize("said", WRONG)
 def test_what_cannot_be_is_refused_with_what_could(shop, said):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=re.escape(said)):
         WRONG[said](shop)
-    assert said in str(raised.value)

@@ -140,6 +140,7 @@ class Explorer {
     this.scheme.removeEventListener("change", this.recolour);
     clearTimeout(this.later);
     clearTimeout(this.typed);
+    clearTimeout(this.redraw);
     for (const each of Object.values(this.asked)) clearTimeout(each.timer);
     this.root.remove();
   }
@@ -244,10 +245,9 @@ class Explorer {
   change(parts, { snap = true } = {}) {
     if ("window" in parts && parts.window) parts.window = this.clipped(parts.window);
     this.sight = { ...this.sight, page: 0, ...parts };
-    this.port.setSight(this.sight);
     this.paint();
     clearTimeout(this.later);
-    this.later = setTimeout(() => { this.ask("density", { snap }); this.ask(this.tab); }, DEBOUNCE);
+    this.later = setTimeout(() => { this.port.setSight(this.sight); this.ask("density", { snap }); this.ask(this.tab); }, DEBOUNCE);
   }
 
   clipped([a, b]) {
@@ -410,11 +410,11 @@ class Explorer {
   }
 
   paint() {
-    const { events, span: [a, b], services, kinds } = this.whole;
+    const { events, services, kinds } = this.whole;
     const types = new Set(kinds.map((row) => row[1])).size;
     this.root.setAttribute("data-theme", this.port.theme());
     this.sum.textContent = events
-      ? `${many(events, "event")} · ${many(services.length, "service")} · ${many(types, "type")} · ${time(a, false)} to ${time(b - 1, false)} UTC`
+      ? `${many(events, "event")} · ${many(services.length, "service")} · ${many(types, "type")}`
       : "an empty log: no events yet";
     this.search.value = this.sight.text || this.search.value;
     if (!this.sight.text && document.activeElement !== this.search) this.search.value = "";
@@ -447,7 +447,7 @@ class Explorer {
     this.nearer.disabled = window[1] - window[0] < 2;
     for (const button of this.bys) button.setAttribute("aria-pressed", String(button.dataset.by === this.sight.by));
     this.where.textContent = this.whole.events
-      ? `${many(this.total(), "event")} shown · ${time(window[0], false)} to ${time(window[1] - 1, false)} UTC · ${span(window[1] - window[0])}`
+      ? `${many(this.total(), "event")} shown · ${span(window[1] - window[0])}`
       : "";
     const narrowed = ["services", "types", "streams"].some((name) => this.sight[name]) || this.sight.text;
     this.clear.disabled = !narrowed;
@@ -460,6 +460,11 @@ class Explorer {
   }
 
   drawCharts() {
+    if (this.big.clientWidth < 8) { // not laid out: a tab behind others, a theme that is being loaded
+      clearTimeout(this.redraw);
+      if (this.root.isConnected) this.redraw = setTimeout(() => this.drawCharts(), 200);
+      return;
+    }
     const colours = (name) => this.resolved(name);
     const kept = this.kept();
     const [most, bins] = draw(this.detail, squeezed(this.density.detail, kept), colours);
@@ -549,7 +554,7 @@ class Explorer {
   }
 
   cell(content, kind) {
-    const found = make("td", { class: kind || false, dir: kind === "data" ? "auto" : false });
+    const found = make("td", { class: kind || false, dir: kind === "data" || kind === "id" ? "auto" : false });
     if (content instanceof Node) found.append(content);
     else found.textContent = content === null || content === undefined ? "" : String(content);
     return found;
@@ -587,11 +592,11 @@ class Explorer {
   paintEvents(data) {
     const rows = data.rows.map(([position, id, service, stream, version, type, us, text, size]) => {
       const cut = size > (text || "").length;
-      const shown = make("span", { text: cut ? `${text}… ` : text });
-      if (this.port.live) shown.append(this.link(cut ? `all ${count(size)} characters` : " ⋯", `payload of event ${id}`, () => this.openPayload(id, position)));
-      return [time(us), type, this.replayLink(service, stream), service, version, shown, id];
+      const shown = make("div", {}, make("div", { class: "clamp", text: cut ? `${text}…` : text }));
+      if (this.port.live) shown.append(this.link(cut ? `all ${count(size)} characters` : "open", `payload of event ${id}`, () => this.openPayload(id, position)));
+      return [time(us), type, this.replayLink(service, stream), shown, service, version, id];
     });
-    const heads = [["time (UTC)", "time"], ["type"], ["stream"], ["service"], ["version", "num"], ["payload", "data"], ["event id", "data"]];
+    const heads = [["time (UTC)", "time"], ["type"], ["stream"], ["payload", "data"], ["service"], ["version", "num"], ["event id", "id"]];
     const last = Math.max(0, Math.ceil(data.total / 100) - 1);
     const go = (name, page, off) => make("button", { type: "button", text: name, disabled: off || !this.port.live, onclick: () => { this.sight = { ...this.sight, page }; this.port.setSight(this.sight); this.ask("events"); } });
     const shown = data.total ? `${count(data.first + 1)} to ${count(data.first + rows.length)} of ${many(data.total, "event")}` : "no events";

@@ -664,7 +664,7 @@ function axisOver(app, window) {
   return makeAxis(start - margin, end + margin, get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : [], app.plot.width);
 }
 
-const clockOf = (app) => (app.tape.recorded ? get(app, "clock") : "effective_at");
+const clockOf = (app) => (app.tape?.recorded ? get(app, "clock") : "effective_at");
 
 /** Returns where an event stands on the chosen clock. */
 function onClock(app, step) {
@@ -889,8 +889,24 @@ function frame(app) {
   paint(app);
   showPlace(app);
   tell(app, "es-paint");
+  holdFocus(app);
   app.panels ??= later(app, 0, () => showPanels(app));
   return undefined;
+}
+
+/** Gives the focus to the timeline where the control that had it is gone: keys go on working. */
+function holdFocus(app) {
+  const active = app.root.getRootNode().activeElement;
+  if (app.inside && (!active || active === document.body)) app.ui.stage.focus({ preventScroll: true });
+}
+
+/** Notes whether the focus is inside; a control that is taken away does not take the focus with it. */
+function watchFocus(app) {
+  app.on(app.root, "focusin", () => (app.inside = true));
+  app.on(app.root, "focusout", ({ target, relatedTarget }) => {
+    const gone = !target.isConnected || target.getClientRects().length === 0;
+    if (relatedTarget ? !app.root.contains(relatedTarget) : !gone) app.inside = false;
+  });
 }
 
 const tell = (app, name) => app.el.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: { step: stepNow(app) } }));
@@ -956,7 +972,7 @@ function layOut(app) {
   app.plot = { x: gutter, width: Math.max(40, width - gutter - 12), full: width };
   app.lanes = chooseLanes(app);
   const count = app.lanes.names.length;
-  app.plot.lane = count <= 4 ? 26 : count <= 8 ? 21 : 17;
+  app.plot.lane = [26, 46, 34, 28][count] ?? (count <= 5 ? 25 : count <= 8 ? 21 : 17);
   app.plot.height = FLAG_HEIGHT + count * app.plot.lane + AXIS_HEIGHT;
   app.axis = axisOver(app, get(app, "window"));
   app.wholeAxis = axisOver(app, []);
@@ -1047,9 +1063,29 @@ function drawLayer(app, mode) {
   g.rect(plot.x - 8, 0, plot.width + 16, plot.height);
   g.clip();
   if (!tape.time) drawDense(app, g, mode);
+  else if (mode === "future") drawFaint(app, g, bitmap);
   else for (let step = 1; step <= tape.n; step += 1) if (app.points.shown[step]) drawDot(app, g, step, mode);
   g.restore();
   return bitmap;
+}
+
+const FAINT = 0.36;
+
+/** Draws what is ahead: all at once made faint, so that crowds do not add up to full colour again. */
+function drawFaint(app, g, bitmap) {
+  const full = newCanvas(bitmap.width, bitmap.height);
+  const to = scaled(app, full);
+  const plainly = [];
+  for (let step = 1; step <= app.tape.n; step += 1) {
+    if (!app.points.shown[step]) continue;
+    if (kindOfDot(app, step, "past") === "past") drawDot(app, to, step, "past");
+    else plainly.push(step);
+  }
+  g.save();
+  g.globalAlpha = FAINT;
+  g.drawImage(full, 0, 0, bitmap.width / app.ratio, bitmap.height / app.ratio);
+  g.restore();
+  for (const step of plainly) drawDot(app, g, step, "future");
 }
 
 /** Draws lanes, their names, folded gaps and the axis. */
@@ -1162,10 +1198,14 @@ function drawDot(app, g, step, mode) {
   const { tape, points } = app;
   const number = numberAt(tape, step);
   const row = rowAt(tape, number);
-  const kind = row && tape.skipped.has(row.id) ? "off" : row?.error !== undefined ? "error" : mode;
-  const sprite = spriteOf(app, tape.type[number], kind, row?.inserted || row?.edited !== undefined, points.radius > 3 && lateRows(tape)[number] === 1);
+  const sprite = spriteOf(app, tape.type[number], kindOfDot(app, step, mode), row?.inserted || row?.edited !== undefined, points.radius > 3 && lateRows(tape)[number] === 1);
   const half = sprite.half;
   g.drawImage(sprite.bitmap, points.x[step] - half, points.y[step] - half, half * 2, half * 2);
+}
+
+function kindOfDot(app, step, mode) {
+  const row = eventAt(app.tape, step);
+  return row && app.tape.skipped.has(row.id) ? "off" : row?.error !== undefined ? "error" : mode;
 }
 
 function spriteOf(app, type, mode, edited, late) {
@@ -1177,7 +1217,7 @@ function spriteOf(app, type, mode, edited, late) {
   const g = scaled(app, bitmap);
   g.lineWidth = 1.6;
   g.fillStyle = g.strokeStyle = hue(app, type);
-  if (mode === "future") g.globalAlpha = 0.36;
+  if (mode === "future") g.globalAlpha = FAINT;
   trace(g, shapeOf(app, type), half, half, mode === "off" ? r - 0.4 : r);
   if (mode === "off") g.stroke();
   else g.fill();
@@ -1317,8 +1357,8 @@ function paint(app) {
   }
   g.restore();
   if (app.points && !app.mixed) mendCut(app, g, step, cut / ratio);
+  if (step > 0 || !get(app, "window").length) paintCursor(app, g, step, x);
   paintMarks(app, g);
-  paintCursor(app, g, step, x);
   paintDensity(app, step);
   ui.canvas.dataset.step = step;
   ui.canvas.setAttribute("aria-label", `Timeline by ${app.lanes.by}, ${placeText(app)}`);
@@ -1389,9 +1429,10 @@ function paintMarks(app, g) {
     const x = xOf(app, step);
     g.fillStyle = colour.accent;
     g.fillRect(x - 0.5, 0, 1, plot.height - AXIS_HEIGHT);
-    g.fillRect(x - 7, 0, 14, 13);
+    const side = name === "A" ? -13.5 : -0.5; // so that neighbours do not hide each other
+    g.fillRect(x + side, 0, 14, 13);
     g.fillStyle = colour.bg;
-    g.fillText(name, x, 7);
+    g.fillText(name, x + side + 7, 7);
   }
 }
 
@@ -1786,7 +1827,7 @@ function buildEvents(app) {
   return h("section", { class: "es-panel es-events", part: "events-panel", "aria-label": "Events" },
     h("div", { class: "es-panel-head" }, h("h3", {}, "Events"), ui.listed, h("span", { class: "es-spring" }),
       h("span", { class: "es-group" }, ui.typeFilter, ui.serviceFilter, h("label", { class: "es-tick" }, ui.onlyMatches, "matches only"),
-        kernelButton(app, { part: "insert", act: "insert", label: "Add an event after this one" }, "Add event"), kernelButton(app, { part: "undo", act: "undo", label: "Undo the last edit" }, "Undo edit"))),
+        kernelButton(app, { part: "insert", act: "insert", label: "Add event after this one" }, "Add event"), kernelButton(app, { part: "undo", act: "undo", label: "Undo edit: the last one" }, "Undo edit"))),
     ui.tableHost);
 }
 
@@ -1830,10 +1871,10 @@ function showMarks(app) {
     const set = Number.isInteger(marks[name]);
     refill(button, set ? `${name} ${marks[name]}` : `Mark ${name}`);
     button.setAttribute("aria-pressed", String(set));
-    button.setAttribute("aria-label", set ? `Mark ${name} at step ${marks[name]}; press at that step to take it away` : `Set mark ${name} here (${name.toLowerCase()})`);
+    button.setAttribute("aria-label", set ? `${name} ${marks[name]}: a mark; pressed at its step it goes, elsewhere it moves there` : `Mark ${name} here (${name.toLowerCase()})`);
   }
   refill(ui.bookmarks, get(app, "bookmarks").map(({ step, label }, i) => h("span", { class: "es-chip" },
-    h("button", { act: "step", arg: step, label: `Go to bookmark ${label}, step ${step}` }, icon("flag"), `${step} `, text(label)),
+    h("button", { act: "step", arg: step, title: `Go to step ${step}` }, icon("flag"), `${step} `, text(label)),
     iconButton("edit", `Rename bookmark ${label}`, "rename", i),
     iconButton("close", `Remove bookmark ${label}`, "unbookmark", i))));
 }
@@ -1949,6 +1990,7 @@ function showPanels(app) {
   showState(app, step);
   showDiff(app);
   announce(app);
+  holdFocus(app);
   if (stateAt(app.tape, step) !== undefined) tell(app, "es-state");
 }
 
@@ -2082,7 +2124,7 @@ function parsedOr(source) {
 function envelope(app, row) {
   const { tape } = app;
   const { services, streams } = tape.model;
-  const event = (id) => id && [text(id), tape.rowOf.has(id) ? h("button", { act: "step", arg: stepOf(tape, tape.rowOf.get(id)), class: "es-link", label: `Go to event ${id}` }, `step ${stepOf(tape, tape.rowOf.get(id))}`) : ""];
+  const event = (id) => id && [text(id), tape.rowOf.has(id) ? h("button", { act: "step", arg: stepOf(tape, tape.rowOf.get(id)), class: "es-link", title: `Go to event ${id}` }, `step ${stepOf(tape, tape.rowOf.get(id))}`) : ""];
   const lag = Number(row.rec) - Number(row.us);
   const lines = [
     ["event id", text(row.id)],
@@ -2130,7 +2172,7 @@ function diffRow(app, change) {
     h("th", { scope: "row" }, nameOfNode(app, "state", where, where)),
     h("td", { class: "es-change" }, change.kind === "added" ? null : value(change.old, "es-old"), change.kind === "changed" ? " → " : null, change.kind === "removed" ? null : value(change.now, "es-now")),
     h("td", { class: "es-delta" }, delta === undefined ? "" : signed(delta)),
-    h("td", {}, change.by ? h("button", { class: "es-link", act: "step", arg: change.by, label: `Go to event ${change.by}, ${nameOf(app.tape, change.by)}${off ? ", switched off" : ""}` }, `${change.by} `, text(nameOf(app.tape, change.by)), off ? " (off)" : "") : ""));
+    h("td", {}, change.by ? h("button", { class: "es-link", act: "step", arg: change.by, title: `Go to step ${change.by}` }, `${change.by} `, text(nameOf(app.tape, change.by)), off ? " (off)" : "") : ""));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -2359,7 +2401,7 @@ function showMatches(app) {
   if (ui.search.value !== value && ui.search.getRootNode().activeElement !== ui.search) ui.search.value = value;
   if (!matches) return refill(ui.count);
   const current = matches.steps.filter((step) => step <= stepNow(app)).length;
-  const told = tape.model.complete ? `${current}/${matches.steps.length}` : `${countText(matches.steps.length)} of what is here`;
+  const told = tape.model.complete ? `${current}/${matches.steps.length}` : `${countText(matches.steps.length)} loaded`;
   return refill(ui.count, matches.steps.length || !tape.model.complete ? told : "no match");
 }
 
@@ -2983,7 +3025,10 @@ function drawDots(app) {
     if (hidden.has(name)) continue;
     g.fillStyle = hueOf(app, name);
     g.globalAlpha = radius < 2 ? 0.65 : 0.9;
-    g.fillRect(overview.points.x[i] - radius, overview.points.y[i] - radius, radius * 2, radius * 2);
+    if (radius > 2) {
+      trace(g, "circle", overview.points.x[i], overview.points.y[i], radius);
+      g.fill();
+    } else g.fillRect(overview.points.x[i] - radius, overview.points.y[i] - radius, radius * 2, radius * 2);
   }
   g.globalAlpha = 1;
   g.fillStyle = colour.line;
@@ -3018,7 +3063,7 @@ function findEntities(app) {
 
 function showEntities(app, found) {
   app.found = found;
-  refill(app.ui.entityList, found.length ? found.map(([service, stream, n], i) => h("li", {}, kernelButton(app, { act: "entity", arg: i, class: "es-entity", label: `Replay ${service} ${stream}, ${many(n, "event")}` }, text(stream), h("span", { class: "es-muted" }, text(service), ` ${countText(n)}`)))) : h("li", { class: "es-muted" }, "No such entity."));
+  refill(app.ui.entityList, found.length ? found.map(([service, stream, n], i) => h("li", {}, kernelButton(app, { act: "entity", arg: i, class: "es-entity", title: `Replay ${stream}: ${many(n, "event")}` }, text(stream), " ", h("span", { class: "es-muted" }, text(service), ` ${countText(n)}`)))) : h("li", { class: "es-muted" }, "No such entity."));
 }
 
 function openEntity(app, entity) {
@@ -3127,6 +3172,7 @@ function connect(app) {
       showRows(app, false);
     });
   });
+  watchFocus(app);
   watchLanes(app);
   watchDots(app);
   watchBrush(app, app.ui.densityHost, app.ui.density);

@@ -1,0 +1,103 @@
+"""A picture of a whole log: how many events there were when, and single ones by entity."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from esanalytics.analysis._finding import is_failure
+from esanalytics.analysis._overview import ALL, Chosen, Density, Dots, Overview
+from esanalytics.plots._labels import compact, counted, days, time_axis
+from esanalytics.plots._theme import Theme, dress, empty, legend, palette, sign
+from esanalytics.widgets._bundle import png_of
+from esanalytics.widgets._lettering import fit, letters
+from esanalytics.widgets._timeline import sign_of
+
+__all__ = ["overview_figure", "overview_png"]
+
+_BINS = 240
+_LABELLED = 24
+
+
+def overview_png(overview: Overview, title: str) -> bytes:
+    """Draw a whole log as PNG of at most 100,000 bytes."""
+    return png_of(overview_figure(overview, title))
+
+
+def overview_figure(
+    overview: Overview,
+    title: str,
+    *,
+    window: tuple[int, int] | None = None,
+    chosen: Chosen = ALL,
+    theme: Theme = "light",
+) -> Figure:
+    """Draw a log over a window of time: counts by type above, below a row for each entity and a point for each event.
+
+    Args:
+        overview: answers.
+        title: plain text.
+        window: from an instant up to before another, in microseconds; None: all.
+        chosen: which events.
+        theme: ``"light"`` or ``"dark"``.
+    """
+    colours = palette(theme)
+    figure = Figure(figsize=(9.6, 5.4), dpi=100, facecolor=colours.paper)
+    density, dots = overview.density(window, chosen, bins=_BINS), overview.dots(window, chosen)
+    figure.add_artist(letters(0.02, 0.935, fit(title, 500, 15, bold=True), colours.ink, 15, fontweight="bold"))
+    figure.add_artist(letters(0.02, 0.892, fit(_summary(density, dots), 660, 8.5), colours.soft, 8.5))
+    above, below = figure.add_axes((0.135, 0.66, 0.68, 0.2)), figure.add_axes((0.135, 0.1, 0.68, 0.53))
+    for axes in (above, below):
+        dress(axes, colours)
+    if not density.total:
+        above.set_axis_off()
+        empty(below, colours)
+        return figure
+    _bars(above, density, theme)
+    _points(below, dots, density, theme)
+    for axes in (above, below):
+        time_axis(axes, density.start, density.end, margin=0.005)
+        axes.tick_params(axis="y", length=0)
+    above.set(xlabel="", xticklabels=[])
+    return figure
+
+
+def _summary(density: Density, dots: Dots) -> str:
+    parts = [
+        counted(density.total, "event"),
+        dots.note or f"all of {counted(len(dots.entities), 'entity', 'entities')}",
+    ]
+    return " · ".join(parts)
+
+
+def _bars(axes: Axes, density: Density, theme: Theme) -> None:
+    bins = density.counts.shape[1]
+    edges = days(np.linspace(density.start, density.end, bins + 1).astype(np.int64))
+    below, drawn = np.zeros(bins), []
+    for nth, counts in enumerate(density.counts):
+        colour = sign(nth, theme).colour
+        drawn.append(axes.stairs(below + counts, edges, baseline=below, fill=True, color=colour, lw=0))
+        below = below + counts
+    axes.set_ylim(0, max(1.0, float(below.max())) * 1.05)
+    axes.yaxis.set_major_formatter(lambda value, _: compact(value))
+    names = [f"{name} ({density.left_out})" if name == "other" and density.left_out else name for name in density.names]
+    legend(axes, palette(theme), drawn, names)
+
+
+def _points(axes: Axes, dots: Dots, density: Density, theme: Theme) -> None:
+    number = {name: nth for nth, name in enumerate(density.names)}
+    at, many = days(dots.at), len(dots.entities)
+    size = float(np.clip(2_600 / max(many, 1), 2.0, 36))
+    for kind in np.unique(dots.type):
+        name, mask = dots.types[kind], dots.type == kind
+        look = sign_of(number.get(name, len(number)), theme, failure=is_failure(name))
+        axes.scatter(at[mask], dots.entity[mask], s=size, marker=look.marker, color=look.colour, linewidths=0)  # type: ignore[arg-type]  a marker
+    axes.set_ylim(max(many, 1) - 0.5, -0.5)
+    colours = palette(theme)
+    if many > _LABELLED:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value + 1:,.0f}")
+        axes.set_ylabel("entities, by first event", parse_math=False)
+        return
+    axes.set_yticks(range(many), [fit(stream, 76, 9) for _, stream in dots.entities], parse_math=False)
+    axes.tick_params(axis="y", labelcolor=colours.ink)

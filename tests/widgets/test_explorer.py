@@ -1,0 +1,229 @@
+import datetime as dt
+import gc
+import json
+import re
+import shutil
+
+import ipywidgets
+import pytest
+
+import esanalytics as ea
+from esanalytics.analysis import Chosen
+from esanalytics.widgets._explorer import explore
+
+START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+
+
+def event(number, **given):
+    row = {
+        "event_id": f"e{number}",
+        "service": "orders" if number % 3 else "payments",
+        "stream_id": f"order-{number % 5}",
+        "type": "Placed" if number % 2 else "Paid",
+        "occurred_at": START + dt.timedelta(hours=number),
+        "data": {"amount": number, "note": f"number {number}"},
+    }
+    return {**row, **given}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = ea.Store.create(tmp_path / "s")
+    store.append([event(number) for number in range(300)], progress=False)
+    return store
+
+
+@pytest.fixture
+def explorer(store):
+    explorer = explore(store)
+    explorer.sent = []
+    explorer.canvas.send = lambda content, buffers=None: explorer.sent.append(content)  # noqa: ARG005
+    yield explorer
+    explorer.close()
+
+
+def ask(explorer, what, request=1, **more):
+    """Ask as the page does; return what it is told."""
+    message = {"kind": "ask", "what": what, "request": request, "sight": explorer.canvas.sight, **more}
+    explorer.canvas._handle_custom_msg(message, [])
+    return explorer.sent[-1]
+
+
+def test_the_page_has_the_first_picture_with_no_question(explorer):
+    first = json.loads(explorer.canvas.overview)
+    assert first["events"] == 300
+    assert first["services"] == [["orders", 200], ["payments", 100]]
+    assert sum(map(sum, first["density"]["detail"]["counts"])) == 300
+    assert sum(row[2] for row in first["kinds"]) == 300
+
+
+def test_every_answer_agrees_with_the_log(explorer):
+    explorer.chosen = Chosen(services=("orders",))
+    explorer.window = ("2026-03-02", "2026-03-04T10:00:00Z")
+    assert explorer.python.endswith(".since('2026-03-02T00:00:00.000000Z').at('2026-03-04T10:00:00.000000Z')")
+    assert [edge.isoformat() for edge in explorer.window] == ["2026-03-02T00:00:00+00:00", "2026-03-04T10:00:00+00:00"]
+    kept = list(explorer.log.events())
+    assert [row["event_id"] for row in kept] == [row["event_id"] for row in explorer.events()]
+    assert {row["service"] for row in kept} == {"orders"}
+    assert all(row["effective_at"] <= dt.datetime(2026, 3, 4, 10, tzinfo=dt.UTC) for row in kept)
+    events = ask(explorer, "events")["data"]
+    assert events["total"] == len(kept)
+    assert [row[1] for row in events["rows"]] == [row["event_id"] for row in kept]
+    kinds = ask(explorer, "kinds")["data"]["rows"]
+    assert sum(row[2] for row in kinds) == len(kept)
+    streams = ask(explorer, "streams")["data"]["rows"]
+    assert sum(row[2] for row in streams) == len(kept)
+
+
+def test_pages_follow_each_other_without_gaps(explorer):
+    found = []
+    for page in range(4):
+        explorer.canvas.set_state({"sight": {**explorer.canvas.sight, "page": page}})
+        answer = ask(explorer, "events")["data"]
+        assert answer["page"] == min(page, 2)
+        found += [row[1] for row in answer["rows"]] if page < 3 else []
+    assert found == [row["event_id"] for row in explorer.events()]
+
+
+def test_a_dragged_window_is_widened_to_the_bins_and_then_exact(explorer):
+    start = int(START.timestamp() * 1e6)
+    explorer.canvas.set_state({"sight": {**explorer.canvas.sight, "window": [start + 7, start + 8 * 10**10 + 1]}})
+    found = ask(explorer, "density", snap=True)["data"]
+    explorer.canvas.set_state({"sight": {**explorer.canvas.sight, "window": found["window"]}})
+    shown = explorer.log.count()
+    assert found["detail"]["total"] == sum(row[2] for row in found["kinds"]) == shown
+    assert eval(found["python"], {"log": explorer._given.log}).count() == shown
+    assert len(explorer._given.log.sql(found["sql"])) == shown
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"services": ["orders"], "by": "service", "page": 1},
+        {"types": ["Paid"], "streams": ["order-1", "order-2"], "type": "Paid"},
+        {"text": "NUMBER 7", "window": ["2026-03-01T05:00:00.000000Z", "2026-03-09T00:00:00.000000Z"]},
+        {"services": []},
+    ],
+)
+def test_a_spec_makes_the_same_view_again(store, spec):
+    explorer = explore(store, **spec)
+    assert explorer.spec() == json.loads(json.dumps(explorer.spec())) == spec
+    again = explore(store, **explorer.spec())
+    assert again.canvas.sight == explorer.canvas.sight
+    ids = [row["event_id"] for row in explorer.events()]
+    assert [row["event_id"] for row in again.events()] == ids
+    assert [row["event_id"] for row in eval(explorer.python, {"log": store.log}).events()] == ids
+    assert [row["event_id"] for row in store.log.sql(explorer.sql)] == ids
+    explorer.close()
+    again.close()
+
+
+def test_an_unknown_argument_is_refused_with_the_nearest(store):
+    with pytest.raises(TypeError, match=r"no argument 'serices'; there is 'services'"):
+        explore(store, serices=["orders"])
+    with pytest.raises(ValueError, match="give 'service' or 'type'"):
+        explore(store, by="colour")
+    with pytest.raises(ValueError, match="since must be before at"):
+        explore(store, window=("2026-03-02", "2026-03-01"))
+
+
+def test_a_text_is_searched_in_ids_and_payloads(explorer):
+    explorer.chosen = Chosen(text="Number 29")
+    assert explorer.log.count() == 11
+    assert ask(explorer, "density")["data"]["detail"]["total"] == 11
+    assert ask(explorer, "events")["data"]["total"] == 11
+
+
+def test_the_fields_of_a_type(explorer):
+    found = explorer.fields("Paid")
+    assert [(field.path, field.types, field.share) for field in found.fields] == [
+        ("amount", ("BIGINT",), 1.0),
+        ("note", ("VARCHAR",), 1.0),
+    ]
+    assert (found.fields[0].least, found.fields[0].most) == ("0", "298")
+    with pytest.raises(ValueError, match="there is 'Paid'"):
+        explorer.fields("Payd")
+    explorer.canvas.set_state({"sight": {**explorer.canvas.sight, "type": "Paid"}})
+    assert ask(explorer, "fields")["data"]["events"] == 150
+
+
+def test_a_deleted_store_is_told_and_the_view_stays(store, explorer):
+    overview = explorer.canvas.overview
+    shutil.rmtree(store.path)
+    for what in ("events", "kinds", "streams"):
+        told = ask(explorer, what)
+        assert (told["kind"], told["what"], told["request"]) == ("failed", what, 1)
+        assert "missing" in told["text"] or "no store" in told["text"]
+    assert ask(explorer, "density")["kind"] == "answer"
+    explorer.canvas._handle_custom_msg({"kind": "refresh", "what": "refresh", "request": 2}, [])
+    assert explorer.sent[-1]["kind"] == "failed"
+    assert explorer.canvas.overview == overview
+
+
+def test_refresh_tells_what_is_new(store, explorer):
+    assert explorer.refresh() == "nothing new"
+    store.append([event(400)], progress=False)
+    assert explorer.refresh() == "1 new event"
+    assert json.loads(explorer.canvas.overview)["events"] == 301
+
+
+def test_nonsense_from_the_page_is_answered_and_does_no_harm(explorer):
+    assert ask(explorer, "densty")["text"] == "no answer to 'densty'; there is 'density'"
+    explorer.canvas._handle_custom_msg({"kind": "ask", "what": "events", "sight": {"window": ["x", 2]}}, [])
+    assert explorer.sent[-1]["kind"] == "failed"
+
+
+def test_texts_of_the_log_are_data_in_the_page(tmp_path):
+    store = ea.Store.create(tmp_path / "s")
+    row = event(1, event_id=HOSTILE, service=HOSTILE, stream_id=HOSTILE, type=HOSTILE, data={HOSTILE: HOSTILE})
+    store.append([row, event(2, type="日本 🛒 שלום")], progress=False)
+    explorer = explore(store, type=HOSTILE)
+    page = explorer.to_html(tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "<img" not in page
+    assert "alert(2)</script" not in page
+    assert not re.search(r"https?://(?!www\.w3\.org)", page)
+    data = {name: json.loads(text) for name, text in re.findall(r'json" id="(\w+)">(.*?)</script>', page)}
+    assert data["answers"]["events"]["rows"][0][1] == HOSTILE
+    assert HOSTILE in data["answers"]["fields"]
+    assert sum(map(sum, data["answers"]["bins"]["counts"])) == 2
+    explorer.close()
+
+
+@pytest.mark.parametrize("events", [[], [event(1)]])
+def test_an_empty_log_and_one_event_are_shown(tmp_path, events):
+    store = ea.Store.create(tmp_path / "s")
+    if events:
+        store.append(events, progress=False)
+    explorer = explore(store)
+    explorer.sent = []
+    explorer.canvas.send = explorer.sent.append
+    assert all(ask(explorer, what)["kind"] == "answer" for what in ("density", "kinds", "streams", "events"))
+    data, metadata = explorer._repr_mimebundle_()
+    assert data["text/plain"] == repr(explorer)
+    assert len(data["image/png"]) < 140_000
+    assert metadata["image/png"]["alt"]
+    assert explorer.to_png(tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    assert explorer.to_html(tmp_path / "x.html").exists()
+    explorer.close()
+
+
+def test_a_click_shows_the_replay_beneath(explorer):
+    explorer.canvas._handle_custom_msg({"kind": "replay", "service": "orders", "stream": "order-1", "request": 3}, [])
+    assert explorer.sent[-1] == {"kind": "answer", "what": "replay", "request": 3, "data": {}}
+    assert explorer._beneath.children == (explorer.replayed,)
+    first = explorer.replayed
+    assert explorer.replay("order-2", "orders") is explorer.replayed is not first
+
+
+def test_closing_leaves_no_widget(store):
+    explore(store).close()
+    gc.collect()
+    before = len(ipywidgets.widgets.widget._instances)
+    for _ in range(3):
+        explorer = explore(store)
+        explorer.replay("order-1", "orders")
+        explorer.close()
+    after = len(ipywidgets.widgets.widget._instances)
+    assert after == before
