@@ -24,6 +24,7 @@ __all__ = ["Events", "Tape", "belonging", "events_of", "matching", "payloads_of"
 
 _TEXTS = ("event_id", "service", "stream_id", "type", "correlation_id", "causation_id")
 _BLOCK = 1_024
+_ORDER = ("effective_at", "version", "position")
 _INSTANTS = ("effective_at", "occurred_at", "recorded_at")
 
 
@@ -194,7 +195,7 @@ def _acts(found: Compiled, events: Events) -> Sequence[Acts]:
     values, exact = _values(found)
     if exact:
         return _Reading(rules, chosen, values.arrow(), parts)
-    rest = iter(values)
+    rest = iter(sorted(values, key=_place))
     return [rules[case](next(rest)) if part else None for case, part in zip(chosen.tolist(), parts, strict=True)]
 
 
@@ -232,16 +233,25 @@ def _rule(moved: SettledPlan, number: int) -> Rule:
 
 
 def _values(found: Compiled) -> tuple[Result, bool]:
-    """Ask for the values computed for the rows that have a part in the fold; Arrow holds them where none is VARIANT."""
+    """Ask for the values computed for the rows that have a part in the fold.
+
+    In order, where none is VARIANT, and Arrow holds them. DuckDB 2.0 may damage what it sorts beside values read out of
+    a VARIANT that was shredded as another type: those come as they are found, with what they are sorted by.
+    """
     views = Views()
     relation, _ = views.add(found.narrowed())
     query = moves(found.plan, relation, found.pinned())
     names = [name for name in query.named_selects if name.startswith("$value")] or ["position"]
-    columns = [sql.column(name) for name in names]
-    query = exp.select(*columns, copy=False).from_(query.subquery("moves", copy=False), copy=False)
-    query = query.order_by(*sorting(by_place=False), copy=False)
     types = {step.value.type for column in found.plan.columns for step in column.steps}
-    return result(found.log, lambda: views.plan(query)), not any("VARIANT" in type_ for type_ in types)
+    exact = not any("VARIANT" in type_ for type_ in types)
+    columns = [sql.column(name) for name in dict.fromkeys(names if exact else [*names, *_ORDER])]
+    query = exp.select(*columns, copy=False).from_(query.subquery("moves", copy=False), copy=False)
+    query = query.order_by(*sorting(by_place=False), copy=False) if exact else query
+    return result(found.log, lambda: views.plan(query)), exact
+
+
+def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["effective_at"], row["version"] is not None, row["version"] or 0, row["position"]
 
 
 def reducer_tape(log: Log) -> Tape:

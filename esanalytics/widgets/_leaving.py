@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from esanalytics.analysis import DOTS, model_of
 from esanalytics.widgets._bundle import write_whole
 from esanalytics.widgets._canvas import LOOKS
+from esanalytics.widgets._moving import write_moving, write_still
+from esanalytics.widgets._overview_picture import overview_png
 from esanalytics.widgets._overview_text import overview_text
 from esanalytics.widgets._page import replay_page
 from esanalytics.widgets._picture import ReplayPicture
@@ -41,20 +43,17 @@ def write_png(view: Replay, path: str | Path) -> Path:
     """Write the picture of a view at its step, as ``.png``, ``.svg`` or ``.pdf``."""
     if view.session is None:
         return write_whole(path, png_of_view(view))
-    from esanalytics.widgets._moving import write_still
     return write_still(picture_of(view), path, view.session.step)
 
 
 def write_gif(view: Replay, path: str | Path, how: Mapping[str, Any]) -> Path:
     """Write a replay as a moving picture."""
-    from esanalytics.widgets._moving import write_moving
     return write_moving(picture_of(view), path, **how)
 
 
 def png_of_view(view: Replay) -> bytes:
     """Draw the picture of a view for a notebook's output."""
     if view.session is None:
-        from esanalytics.widgets._picture import overview_png
         return overview_png(view.overview, view.title)
     return picture_of(view).png()
 

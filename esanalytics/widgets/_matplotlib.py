@@ -25,7 +25,7 @@ _SLOWEST, _FASTEST = 0.25, 100.0
 _DIFFS = [("step to step", "step"), ("A to B", "marks"), ("real to what-if", "what-if")]
 
 
-class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  ipywidgets have no types
+class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have no types
     """A replay as a picture with controls. Pictures that nobody waits for any more are not drawn.
 
     Args:

@@ -27,7 +27,7 @@ _STOPS = 240
 _OFFERED = 50
 
 
-class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  ipywidgets have no types
+class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  # ipywidgets have no types
     """All entities of a log, to choose one.
 
     Args:
@@ -69,8 +69,7 @@ class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  ipywidgets have n
     @property
     def chosen(self) -> Chosen:
         """Which events are shown."""
-        names = (tuple(part.value) or None for part in (self._services, self._types))
-        return Chosen(*names)
+        return Chosen(services=tuple(self._services.value) or None, types=tuple(self._types.value) or None)
 
     def close(self) -> None:
         """Stop the workers, and close all widgets of the view."""

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from esanalytics.widgets._bundle import write_whole
+from esanalytics.widgets._palettes import few_colours
 from esanalytics.widgets._picture import ReplayPicture
 
 __all__ = ["write_moving", "write_still"]
@@ -28,7 +29,6 @@ _FRAME = 0.7
 _LAST = 3
 """So many frames long the last one stays."""
 _PROGRESS_AFTER = 2.0
-_COLOURS = 128
 
 
 def write_moving(
@@ -70,6 +70,8 @@ def write_moving(
     program = _ffmpeg() if target.suffix.lower() == ".mp4" else ""
     with _bar(len(chosen), target.name) as bar:
         frames = _frames(picture, chosen, bar.update)
+        if target.suffix.lower() == ".gif":  # of one palette, so that only what moves is stored
+            frames = (few_colours(frame, picture.theme) for frame in frames)
         return write_whole(target, write(frames, lasts, program, loop))
 
 
@@ -112,10 +114,7 @@ def _frames(picture: ReplayPicture, steps: Sequence[int], done: Callable[[], Any
 
 
 def _gif(frames: Iterator[Image.Image], lasts: float, _: str, loop: bool) -> bytes:  # noqa: FBT001  a row of writers
-    """Pack frames with one palette, that of the first one, so that only what moves is stored."""
-    first = next(frames).quantize(_COLOURS, dither=Image.Dither.NONE)
-    rest = (frame.quantize(palette=first, dither=Image.Dither.NONE) for frame in frames)
-    return _packed("GIF", [first, *rest], lasts, loop, optimize=False)
+    return _packed("GIF", list(frames), lasts, loop, optimize=False)
 
 
 def _webp(frames: Iterator[Image.Image], lasts: float, _: str, loop: bool) -> bytes:  # noqa: FBT001
@@ -158,7 +157,7 @@ def _fed(command: list[str], first: Image.Image, frames: Iterator[Image.Image], 
         try:
             with suppress(BrokenPipeError):  # ffmpeg has ended, and says why
                 for frame in _held(first, frames):
-                    running.stdin.write(frame.tobytes())  # type: ignore[union-attr]  it was asked for
+                    running.stdin.write(frame.tobytes())  # type: ignore[union-attr]  # it was asked for
         except BaseException:
             running.kill()
             raise

@@ -18,6 +18,7 @@ __all__ = ["overview_figure", "overview_png"]
 
 _BINS = 240
 _LABELLED = 24
+_OTHERS = ("other", "(other)")
 
 
 def overview_png(overview: Overview, title: str) -> bytes:
@@ -81,7 +82,7 @@ def _bars(axes: Axes, density: Density, theme: Theme) -> None:
         below = below + counts
     axes.set_ylim(0, max(1.0, float(below.max())) * 1.05)
     axes.yaxis.set_major_formatter(lambda value, _: compact(value))
-    names = [f"{name} ({density.left_out})" if name == "other" and density.left_out else name for name in density.names]
+    names = [density.left_out if density.left_out and name in _OTHERS else name for name in density.names]
     legend(axes, palette(theme), drawn, names)
 
 
@@ -92,7 +93,7 @@ def _points(axes: Axes, dots: Dots, density: Density, theme: Theme) -> None:
     for kind in np.unique(dots.type):
         name, mask = dots.types[kind], dots.type == kind
         look = sign_of(number.get(name, len(number)), theme, failure=is_failure(name))
-        axes.scatter(at[mask], dots.entity[mask], s=size, marker=look.marker, color=look.colour, linewidths=0)  # type: ignore[arg-type]  a marker
+        axes.scatter(at[mask], dots.entity[mask], s=size, marker=look.marker, color=look.colour, linewidths=0)
     axes.set_ylim(max(many, 1) - 0.5, -0.5)
     colours = palette(theme)
     if many > _LABELLED:

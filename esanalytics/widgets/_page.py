@@ -21,6 +21,7 @@ _BODY = """<main>
 {module}
 const told = (id) => document.getElementById(id).textContent;
 const values = {{ ...JSON.parse(told("traits")), model: told("model") }};
+if (values.theme && values.theme !== "auto") document.body.dataset.theme = values.theme;
 mount(document.getElementById("replay"), plainSource(values, JSON.parse(told("code"))));
 </script>"""
 

@@ -49,7 +49,7 @@ class Panel:
         """How many lines it holds."""
         return max(3, int((self.top - self.bottom) * self.figure.get_figheight() * 72 / (_SIZE * _LINE)))
 
-    def word(  # noqa: PLR0913  all but the first four are keywords
+    def word(
         self,
         across: float,
         line: float,
@@ -135,7 +135,7 @@ def _columns(told: Told) -> list[str]:
     changed = {str(change.path[0]) for change in (*told.changes, *told.what_if)}
     present = list(told.state or {})
     gone = [name for name in changed if name not in (told.state or {})]
-    if len(present) <= 2 * 10:  # noqa: PLR2004  they fit, about
+    if len(present) <= 2 * 10:
         return [*present, *sorted(gone)]
     return [*(name for name in present if name in changed), *sorted(gone), *(n for n in present if n not in changed)]
 

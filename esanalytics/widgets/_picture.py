@@ -24,6 +24,7 @@ from esanalytics.plots._labels import counted
 from esanalytics.plots._theme import Theme, palette
 from esanalytics.widgets._bundle import MOST_BYTES
 from esanalytics.widgets._lettering import Word, day, fit, letters, width
+from esanalytics.widgets._palettes import few_colours
 from esanalytics.widgets._panels import Panel, event_words, state_words
 from esanalytics.widgets._placing import Lane, Placing
 from esanalytics.widgets._stamps import Stamps
@@ -106,7 +107,7 @@ class ReplayPicture:
         picture.save(found, "PNG", optimize=True)
         if found.tell() > MOST_BYTES:
             found = io.BytesIO()
-            picture.quantize(128, dither=Image.Dither.NONE).save(found, "PNG", optimize=True)
+            few_colours(picture, self.theme).save(found, "PNG", optimize=True)
         return found.getvalue()
 
     def _layers(self) -> _Layers:
@@ -210,7 +211,7 @@ class _Layers:
     def __init__(self, figure: Figure, timeline: Timeline) -> None:
         self.figure = figure
         self.timeline = timeline
-        self._canvas = figure.canvas
+        self._canvas: Any = figure.canvas
         self._faint, self._strong = timeline.layers
         for artist in (*self._faint, *self._strong):
             artist.set_animated(True)
@@ -235,7 +236,7 @@ class _Layers:
         pixels[:, right:] = self._future[:, right:]
         if reach:
             self._between(step, left, right)
-        renderer = self._canvas.get_renderer()  # type: ignore[attr-defined]  Agg's canvas has one
+        renderer = self._canvas.get_renderer()
         for artist in moving:
             if isinstance(artist, Word):
                 self._stamps.put(pixels, artist)
@@ -251,18 +252,18 @@ class _Layers:
         pixels[:, left:right] = self._bare[:, left:right]
         timeline.show_near(step, 2 * self._reach / timeline.axes.bbox.width)
         for artist in (*self._faint, *self._strong):
-            if isinstance(artist, Line2D) and len(artist.get_xdata()):  # type: ignore[arg-type]  an array
+            if isinstance(artist, Line2D) and np.size(artist.get_xdata()):
                 artist.set_clip_box(_box(left, right, high))
-                artist.axes.draw_artist(artist)
+                artist.draw(self._canvas.get_renderer())
 
     def _over(self, artists: list[Any]) -> Pixels:
         self._pixels()[:] = self._bare
         for artist in artists:
-            artist.axes.draw_artist(artist)
+            artist.draw(self._canvas.get_renderer())
         return self._copy()
 
     def _pixels(self) -> Pixels:
-        return np.asarray(self._canvas.buffer_rgba())  # type: ignore[attr-defined]  Agg's canvas has it
+        return np.asarray(self._canvas.buffer_rgba())
 
     def _copy(self) -> Pixels:
         return self._pixels().copy()

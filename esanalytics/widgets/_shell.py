@@ -68,7 +68,7 @@ class Shell:
     def _made_player(self) -> w.Widget:
         self._play = w.ToggleButton(description="play", icon="play", tooltip="play or pause")
         self._slider = w.IntSlider(description="step", min=0, max=1)
-        self._speed = w.FloatLogSlider(description="speed", min=-0.6, max=2, value=2, tooltip="events per second")
+        self._speed = w.BoundedFloatText(description="speed", min=0.25, max=100, step=0.25, tooltip="events per second")
         self._loop = w.Checkbox(description="loop", indent=False)
         pairs = ((self._play, "playing"), (self._slider, "step"), (self._speed, "speed"), (self._loop, "loop"))
         for control, trait in pairs:

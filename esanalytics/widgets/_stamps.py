@@ -32,7 +32,7 @@ class Stamps:
         self._figure = figure
         self._wide, self._tall = (int(length) for length in figure.bbox.size)
         high = int(_HIGH * figure.dpi / 100)
-        self._renderer = RendererAgg(self._wide, high, figure.dpi)
+        self._renderer = RendererAgg(self._wide, high, figure.dpi)  # type: ignore[no-untyped-call]  # matplotlib's
         self._known: OrderedDict[Word, tuple[Pixels, int, int]] = OrderedDict()
 
     def put(self, pixels: Pixels, word: Word) -> None:
@@ -56,13 +56,13 @@ class Stamps:
     def _drawn(self, word: Word) -> tuple[Pixels, int, int]:
         """Draw a word alone; return its pixels, and where they begin from its own place."""
         renderer = self._renderer
-        renderer.clear()
+        renderer.clear()  # type: ignore[no-untyped-call]  # matplotlib's
         high = int(renderer.height)
         x = {"left": _EDGE, "center": self._wide // 2, "right": self._wide - _EDGE}[word.ha]
         text = replace(word, x=x, y=high // 3).artist()
         text.set_figure(self._figure)
         text.draw(renderer)
-        found = np.asarray(renderer.buffer_rgba())
+        found = np.asarray(renderer.buffer_rgba())  # type: ignore[no-untyped-call]  # matplotlib's
         rows, columns = (np.flatnonzero(found[..., 3].any(axis=axis)) for axis in (1, 0))
         if not len(rows):
             return np.zeros((1, 1, 4), np.uint8), 0, 0

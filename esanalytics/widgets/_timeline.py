@@ -20,10 +20,10 @@ from esanalytics.plots._theme import BEYOND, Palette, Sign, Theme, palette, sign
 from esanalytics.widgets._lettering import fit, letters
 from esanalytics.widgets._placing import MOST_DOTS, Ints, Placing
 
-__all__ = ["Timeline", "sign_of"]
+__all__ = ["FAINT", "Timeline", "sign_of"]
 
 _COLOURS = 9
-_FAINT = 0.3
+FAINT = 0.3
 _CELLS = 420
 _DENSE = 30
 """Fewer events than this need no density."""
@@ -69,7 +69,7 @@ class Timeline:
         self.strip = _bare(figure, (area[0], split, area[2], top - split), self.colours) if split < top else None
         self._groups: list[_Group] = []
         self._faces: list[tuple[Any, Any]] = []
-        self._furnish()
+        self._furnish(_LABEL / 100 * figure.get_figwidth() * 72 - 8)
         self._draw_events()
         if legend:
             self._legend(figure, right - legend + 0.012, top)
@@ -119,11 +119,10 @@ class Timeline:
             strong.set_clip_path(_rectangle(faint.axes, 0.0, bottom, place, top - bottom))
             faint.set_clip_path(_rectangle(faint.axes, place, bottom, 1.0 - place, top - bottom))
 
-    def _furnish(self) -> None:
+    def _furnish(self, room: float) -> None:
         """Draw what stays: lanes and their names, instants, folded gaps."""
         axes, many = self.axes, max(1, len(self.placing.names))
         axes.set(xlim=(0, 1), ylim=(many - 0.5, -0.5))
-        room = _LABEL / 100 * axes.get_figure().get_figwidth() * 72 - 8  # type: ignore[union-attr]  it has one
         for nth, name in enumerate(self.placing.names):
             axes.axhspan(nth - 0.44, nth + 0.44, color=_mixed(self.colours.grid, self.colours.paper, 0.45), lw=0)
             _put(
@@ -180,7 +179,7 @@ class Timeline:
 
     def _group(self, rows: Ints, look: Sign, size: float, *, hollow: bool) -> _Group:
         made = []
-        for colour, order in ((look.colour, 2.2), (_mixed(look.colour, self.colours.paper, _FAINT), 2.0)):
+        for colour, order in ((look.colour, 2.2), (_mixed(look.colour, self.colours.paper, FAINT), 2.0)):
             face, edge = (self.colours.paper, colour) if hollow else (colour, self.colours.paper)
             line = Line2D([], [], ls="", marker=look.marker, ms=size + (1.5 if look.marker == "X" else 0), zorder=order)
             line.set(markerfacecolor=face, markeredgecolor=edge, markeredgewidth=1.6 if hollow else 0.5, clip_on=True)
@@ -195,7 +194,7 @@ class Timeline:
         counts = np.bincount(self.placing.lane * _CELLS + cells, minlength=many * _CELLS).reshape(many, _CELLS)
         share = np.log1p(counts) / np.log1p(max(1, int(counts.max())))
         pair = []
-        for strength in (_FAINT, 1.0):
+        for strength in (FAINT, 1.0):
             image = np.zeros((many, _CELLS, 4))
             image[..., :3] = to_rgb(_mixed(self.colours.accent, self.colours.paper, strength))
             image[..., 3] = np.where(counts > 0, 0.2 + 0.8 * share, 0)
@@ -223,7 +222,7 @@ class Timeline:
         most = max(1, int(counts.max()))
         axes.set(xlim=(0, 1), ylim=(0, most * 1.08))
         pair = []
-        for strength, order in ((_FAINT, 1.5), (0.9, 1.6)):
+        for strength, order in ((FAINT, 1.5), (0.9, 1.6)):
             colour = _mixed(self.colours.accent, self.colours.paper, strength)
             edges = np.arange(bins + 1) / bins
             pair.append(axes.stairs(counts, edges, fill=True, color=colour, lw=0, zorder=order))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import reducers
-from histories import KEYS, Reference, alike, effective, placed, projections, store_of
+from histories import FAMILIES, KEYS, MINUTE, START, Reference, alike, effective, placed, projections, store_of
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -52,9 +52,33 @@ REDUCERS = [in_place, anew, reducers.in_two]
 
 
 @st.composite
-def definitions(draw):
+def everything(draw, keys=KEYS):
+    """Draw a projection that assigns in all the ways there are."""
+    of_type = st.fixed_dictionaries({name: st.sampled_from(ways) for name, ways in FAMILIES.items()})
+    rules = {type_: draw(of_type) for type_ in "ABC"} | {"D": draw(st.just(ea.delete) | of_type)}
+    return ea.Projection("everything", draw(st.sampled_from(keys)), rules)
+
+
+def definitions():
     """Draw a projection, the payloads as they are, or a reducer."""
-    return draw(st.one_of(projections(), projections(KEYS[2:]), st.none(), st.sampled_from(REDUCERS)))
+    drawn = st.one_of(everything(), everything(KEYS[2:]), projections(), st.none())
+    return drawn | everything() | st.sampled_from(REDUCERS)
+
+
+def backwards(tmp_path):
+    """Make a store with a stream whose clock ran backwards, of events of two customers, and a projection of theirs."""
+    versioned = [("v1", 1, 5, "anna"), ("v2", 2, 1, "anna"), ("v3", 3, 9, "bert"), ("v4", 4, 2, "anna")]
+    rows = [
+        {"event_id": name, "stream_id": "v", "version": version, "occurred_at": START + minute * MINUTE, **of(customer)}
+        for name, version, minute, customer in versioned
+    ]
+    rows.append({"event_id": "other", "stream_id": "u", "occurred_at": START + 3 * MINUTE, **of("anna")})
+    store = store_of(tmp_path, [[{"version": None, "service": "shop", **row} for row in rows]])
+    return store, ea.Projection("customers", "customer", {"A": {"ids": ea.append(ea.event_id)}})
+
+
+def of(customer):
+    return {"type": "A", "data": {"customer": customer}}
 
 
 def replay_of(tmp_path, batches, definition, draw):

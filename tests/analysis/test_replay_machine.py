@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from histories import MINUTE, PAYLOADS, START, STREAMS, TYPES, histories, law, placed, projections, store_of
+from histories import MINUTE, PAYLOADS, START, STREAMS, TYPES, histories, law, placed, store_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,6 +23,7 @@ from replays import (
     asked,
     edits_of,
     entities,
+    everything,
     failing,
     replayed,
     same_row,
@@ -34,13 +35,15 @@ from esanalytics.analysis._changes import changes
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.errors import UnknownKeyError
 
+pytestmark = pytest.mark.usefixtures("short_strides")
+
 
 class Replaying(RuleBasedStateMachine):
     """A replay, its store, and beside it what was done."""
 
     @initialize(
         batches=histories(appends=2),
-        definition=projections() | st.none() | st.sampled_from([*REDUCERS, failing]),
+        definition=everything() | st.none() | st.sampled_from([*REDUCERS, failing]),
         stop=st.booleans(),
         data=st.data(),
     )

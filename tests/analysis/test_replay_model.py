@@ -1,19 +1,22 @@
 """The model of a replay, read as a page reads it, gives the states of the replay."""
 
+import datetime as dt
 import json
 from decimal import Decimal
 
 import pytest
-from histories import FAMILIES, KEYS, MINUTE, PAYLOADS, START, TYPES, histories, law, projections
+from histories import FAMILIES, KEYS, MINUTE, PAYLOADS, START, TYPES, histories, law
 from hypothesis import given
 from hypothesis import strategies as st
-from replays import REDUCERS, replay_of, states
+from replays import REDUCERS, backwards, everything, replay_of, states
 
 import esanalytics as ea
 from esanalytics.analysis import _model
 from esanalytics.analysis._exact import exact_json
 from esanalytics.analysis._model import chunk_of, model_of
 from esanalytics.analysis._session import ReplaySession
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def parsed(text):
@@ -132,7 +135,7 @@ def same(found, wanted):
 
 
 @law(3)
-@given(batches=histories(), projection=projections() | projections(KEYS[2:]) | st.none(), data=st.data())
+@given(batches=histories(), projection=everything() | everything(KEYS[2:]) | st.none(), data=st.data())
 def test_a_page_folds_a_model_to_the_states_of_the_replay(tmp_path, batches, projection, data):
     session = replay_of(tmp_path, batches, projection, data.draw)
     model = parsed(model_of(session))
@@ -152,7 +155,7 @@ def test_a_page_folds_a_model_to_the_states_of_the_replay(tmp_path, batches, pro
 
 
 @law(3)
-@given(batches=histories(), projection=projections() | projections(KEYS[2:]), data=st.data())
+@given(batches=histories(), projection=everything() | everything(KEYS[2:]), data=st.data())
 def test_a_model_holds_what_was_and_what_would_be(tmp_path, batches, projection, data):
     session = replay_of(tmp_path, batches, projection, data.draw)
     for event_id in data.draw(st.sets(st.sampled_from(session.branch.events.ids), min_size=1, max_size=2)):
@@ -170,7 +173,7 @@ def test_a_model_holds_what_was_and_what_would_be(tmp_path, batches, projection,
 @law(2)
 @given(batches=histories(least=14), data=st.data())
 def test_chunks_hold_the_states_before_them(tmp_path, batches, data):
-    definition = data.draw(projections(KEYS[2:3]) | st.sampled_from(REDUCERS))
+    definition = data.draw(everything(KEYS[2:3]) | st.sampled_from(REDUCERS))
     session = replay_of(tmp_path, batches, definition, data.draw)
     session.skip(*data.draw(st.sets(st.sampled_from(session.branch.events.ids), max_size=3)))
     session.goto(data.draw(st.integers(0, len(session))))
@@ -256,6 +259,29 @@ def test_infinities_and_nan_are_texts(tmp_path):
         "-Infinity",
     ]
     agree(Page(parsed(text)), session)
+
+
+def test_a_page_moves_events_when_one_that_moved_a_clock_is_switched_off(tmp_path):
+    store, projection = backwards(tmp_path)
+    session = ReplaySession(store, projection, "anna")
+    model = parsed(model_of(session))
+    assert {row["id"]: row["floor"] for row in model["chunks"]["0"]["rows"]} == {
+        "v1": None,
+        "v2": None,
+        "v4": us(START + 9 * MINUTE),
+        "other": None,
+    }
+    assert [Page(model).ids, Page(model, ["v1"]).ids] == [
+        ["other", "v1", "v2", "v4"],
+        ["v2", "other", "v1", "v4"],
+    ]
+    agree(Page(model), session)
+    agree(Page(model, ["v1"]), session.skip("v1"))
+    assert session.branch.events.ids == ["v2", "other", "v1", "v4"]
+
+
+def us(at):
+    return (at - EPOCH) // dt.timedelta(microseconds=1)
 
 
 def test_a_long_model_has_chunks_and_a_timeline_and_the_rest_on_demand(tmp_path):

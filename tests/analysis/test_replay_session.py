@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from histories import MINUTE, START
+from replays import backwards
 
 import esanalytics as ea
 from esanalytics.analysis._session import ReplaySession
@@ -226,6 +227,37 @@ def test_a_replay_knows_what_the_log_held_until_it_is_refreshed(tmp_path):
     assert session.state(3)["total"] == Decimal("13.50")
     assert session.refresh() == frozen.refresh() == 0
     assert len(frozen) == 2
+
+
+def test_what_is_changed_stays_so_when_the_replay_is_refreshed(tmp_path):
+    session = ReplaySession(stored(tmp_path, life[:2]), orders)
+    session.edit("order-1/2", data={"price": 5}).skip("order-1/1").goto(2)
+    stored(tmp_path, [("Added", {"price": 1})], event_id="new", occurred_at=START + 3 * MINUTE)
+    spec = session.spec()
+    assert session.refresh() == 1
+    assert session.spec() == spec
+    assert session.state(3)["total"] == 6
+    assert session.state(3, real=True)["total"] == Decimal("13.50")
+
+
+def test_an_event_that_never_happened_moves_no_clock(tmp_path):
+    store, projection = backwards(tmp_path)
+    session = ReplaySession(store, projection, "anna")
+    assert session.branch.events.ids == ["other", "v1", "v2", "v4"]
+    assert session.goto("v2").at == START + 5 * MINUTE
+    session.skip("v1")
+    assert session.branch.events.ids == ["v2", "other", "v1", "v4"]
+    assert session.state(4)["ids"] == ["v2", "other", "v4"]
+    assert session.goto("v2").at == START + 1 * MINUTE
+    assert [session.state(n, real=True) and len(session.state(n, real=True)["ids"]) for n in range(5)] == [
+        None,
+        3,
+        3,
+        3,
+        4,
+    ]
+    session.restore().edit("v1", occurred_at=START)
+    assert session.branch.events.ids == ["v1", "v2", "other", "v4"]
 
 
 def test_marks_steps_and_skips_stay_within_what_is_left(session):

@@ -16,6 +16,7 @@ _READY = """async () => {
   await widget.sessionContext.ready;
   await widget.sessionContext.session.kernel.info;
 }"""
+_OPEN = "(path) => window.jupyterapp.commands.execute('docmanager:open', {path}).then(() => true)"
 _RUN = """async (index) => {
   const widget = window.jupyterapp.shell.currentWidget;
   widget.content.activeCellIndex = index;

@@ -48,3 +48,15 @@ class Shown:
         """List the diff as it stands there, a line each."""
         rows = self.part("diff").locator("tbody tr")
         return [" ".join(text.split()) for text in rows.all_inner_texts()]
+
+
+def drag(page: Page, part: Locator, start: float, end: float) -> None:
+    """Drag over a part, from one share of its width to another."""
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * start, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * (start + end) / 2, y)
+    page.mouse.move(box["x"] + box["width"] * end, y)
+    page.mouse.up()

@@ -3,7 +3,7 @@
 import pytest
 from booking import Book, write
 from playwright.sync_api import expect
-from showing import Shown
+from showing import Shown, drag
 
 SECOND_REFUND = "ab42cbdaf3300cdf"
 BEGIN = """
@@ -12,12 +12,13 @@ from esanalytics.demo import orders
 store = ea.Store.open({path!r})
 """
 ONE = "view = ea.replay(store, orders, 'order-123'); view.add_class('one'); view"
+EXPLORE = "explorer = ea.explore(store); explorer.add_class('explore'); explorer"
 ALL = "everything = ea.replay(store, orders); everything.add_class('all'); everything"
 GONE = """
 import shutil
 import esanalytics as ea
-store = ea.Store.create({path!r})
-store.append([{{"stream_id": "a", "type": "Said", "data": {{"n": n}}}} for n in range(5)], service="s")
+store, said = ea.Store.create({path!r}), {{"type": "Said", "occurred_at": "2026-03-01"}}
+store.append([{{"stream_id": "a", **said, "data": {{"n": n}}}} for n in range(5)], service="s")
 """
 TOLD = """
 import ipywidgets as W
@@ -77,8 +78,8 @@ def test_python_and_the_page_stay_together_through_the_story(app, open_book, pag
     assert book.ask("ea.replay(store, orders, **view.spec()).spec() == view.spec()")
 
 
-def test_the_mouse_plays_brushes_and_marks(app, open_book, page):
-    book = open_book(app, ONE)
+def test_the_mouse_plays_brushes_and_marks(open_book, page):
+    book = open_book("lab", ONE)
     shown = Shown(page, ".one")
     shown.stands_at(0)
     shown.part("choose-speed").select_option("25")
@@ -110,6 +111,30 @@ def test_one_of_all_entities_is_found_and_replayed(app, open_book, page, shot):
     shown.keys("End")
     book.becomes("everything.step == len(everything.entity) > 0", wanted=True)
     shot("picked")
+
+
+def test_the_explorer_filters_and_hands_back(open_book, page, shot):
+    book = open_book("lab", EXPLORE)
+    explorer = page.locator(".explore .ea-explore")
+    expect(explorer).to_contain_text("3,768 events")
+    explorer.get_by_role("checkbox", name="payments").check()
+    book.becomes("[explorer.chosen.services, explorer.events().arrow().num_rows]", [["payments"], 675])
+    expect(explorer).to_contain_text("675 events shown")
+    drag(page, explorer.locator("canvas").first, 0.3, 0.6)
+    book.becomes("explorer.window is not None", wanted=True)
+    shown = book.ask("explorer.events().arrow().num_rows")
+    assert 0 < shown < 675
+    expect(explorer).to_contain_text(f"{shown} events shown")
+    explorer.get_by_role("tab", name="Code").click()
+    expect(explorer).to_contain_text(".where(")
+    shot("code")
+    explorer.get_by_role("tab", name="Streams").click()
+    shot("streams")
+    explorer.get_by_role("tab", name="Fields").click()
+    expect(explorer).to_contain_text("amount")
+    shot("fields")
+    book.tell("beneath = explorer.replay('order-123', 'orders')")
+    Shown(page, ".explore").stands_at(0)
 
 
 def test_voila_replays_with_python_behind_it(page, server, shop, shot):
@@ -161,7 +186,7 @@ def test_a_store_that_disappears_is_told_and_what_was_read_still_plays(page, ser
     book.run_all()
     shown = Shown(page)
     shown.stands_at(0)
-    book.tell("store.append([{'stream_id': 'a', 'type': 'Said', 'data': {'n': 9}}], service='s'); view.refresh()")
+    book.tell("store.append([{'stream_id': 'a', **said, 'data': {'n': 9}}], service='s'); view.refresh()")
     expect(shown.part("summary")).to_contain_text("6 events")
     book.tell("shutil.rmtree(store.path)")
     shown.part("refresh").click()
@@ -170,15 +195,3 @@ def test_a_store_that_disappears_is_told_and_what_was_read_still_plays(page, ser
     shown.stands_at(6)
     assert shown.told("state().n") == 9
     shot("told")
-
-
-def drag(page, part, start, end):
-    """Drag over a part, from one share of its width to another."""
-    part.scroll_into_view_if_needed()
-    box = part.bounding_box()
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * start, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * (start + end) / 2, y)
-    page.mouse.move(box["x"] + box["width"] * end, y)
-    page.mouse.up()

@@ -26,7 +26,7 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
         self._script = dict(attrs).get("id", dict(attrs).get("type")) if tag == "script" else None
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, _tag):
         self._script = None
 
     def handle_data(self, data):

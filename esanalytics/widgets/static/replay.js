@@ -821,10 +821,14 @@ function playRange(app) {
 }
 
 function togglePlay(app) {
+  put(app, { playing: !get(app, "playing") });
+}
+
+/** Begins anew where a play, whoever started it, stands at the end or outside of what is played. */
+function startPlay(app) {
+  if (!get(app, "playing") || !app.tape) return;
   const [low, high] = playRange(app);
-  const step = stepNow(app);
-  const playing = !get(app, "playing");
-  put(app, playing && (step >= high || step < low) ? { step: low, playing } : { playing });
+  if (stepNow(app) >= high || stepNow(app) < low) put(app, { step: low });
 }
 
 /** Notes where the play goes on from. */
@@ -878,7 +882,7 @@ function frame(app) {
   app.frame = 0;
   const todo = app.dirty;
   app.dirty = new Set();
-  if (todo.has("theme")) readTheme(app);
+  if (todo.has("theme") && readTheme(app)) todo.add("bitmaps");
   if (app.overview) return drawOverview(app);
   if (!app.tape) return undefined;
   if (todo.has("layout") && !layOut(app)) return undefined; // not shown: the resize observer tells when it is
@@ -926,6 +930,7 @@ function readTheme(app) {
   app.root.dataset.theme = forced;
   app.root.dataset.scheme = forced === "auto" ? (host ?? code ?? "auto") : forced;
   const probe = app.root.appendChild(document.createElement("i"));
+  const before = JSON.stringify(app.colour);
   app.colour = {};
   for (const role of ROLES) {
     probe.style.color = `var(--es-${role})`;
@@ -933,6 +938,12 @@ function readTheme(app) {
   }
   app.font = getComputedStyle(probe).fontFamily;
   probe.remove();
+  return JSON.stringify(app.colour) !== before;
+}
+
+/** Reads the theme now, and again when its style sheet, which comes later than its name, will be there. */
+function themeChanged(app) {
+  for (const wait of [0, 200, 600, 1500, 4000]) later(app, wait, () => redo(app, "theme"));
 }
 
 const hue = (app, number) => app.colour[`c${number % HUES}`];
@@ -1009,7 +1020,7 @@ function chooseLanes(app) {
   const rest = names.length - kept.length;
   const lane = new Uint16Array(names.length).fill(kept.length);
   kept.forEach((code, i) => (lane[code] = i));
-  return { by, lane, codes, names: [...kept.map((code) => names[code]), ...(rest ? [`${countText(rest)} more`] : [])] };
+  return { by, lane, codes, kept, names: [...kept.map((code) => names[code]), ...(rest ? [`${countText(rest)} more`] : [])] };
 }
 
 /** Computes where every event stands, and draws what does not change from step to step. */
@@ -1271,7 +1282,7 @@ function drawDense(app, g, mode) {
   });
   const most = Math.max(1, ...sums.map((cell) => Math.max(...cell)));
   sums.forEach((counts, i) => {
-    g.fillStyle = hue(app, i);
+    g.fillStyle = i < lanes.kept.length ? hue(app, lanes.kept[i]) : app.colour.muted;
     g.globalAlpha = mode === "past" ? 1 : 0.32;
     counts.forEach((count, cell) => {
       const tall = count && Math.max(1.5, Math.sqrt(count / most) * (plot.lane - 3));
@@ -1841,8 +1852,9 @@ function showChrome(app) {
   const folds = app.axis.folds;
   const cut = folds.reduce((sum, [from, to]) => sum + to - from, 0);
   const window = get(app, "window");
+  ui.density.setAttribute("aria-label", `${many(tape.n, "event")} over time, ${instantText(tape.start)} to ${instantText(tape.end)} UTC`);
   refill(ui.summary,
-    h("span", {}, [many(tape.n, "event"), `${instantText(tape.start)} – ${instantText(tape.end)} UTC`, folds.length && `${many(folds.length, "idle gap")} folded (${durationText(cut)})`].filter(Boolean).join(" · ")),
+    h("span", {}, [many(tape.n, "event"), tape.n && `${instantText(tape.start)} – ${instantText(tape.end)} UTC`, folds.length && `${many(folds.length, "idle gap")} folded (${durationText(cut)})`].filter(Boolean).join(" · ")),
     model.note && h("span", { class: "es-note", part: "note" }, model.note),
     window.length ? h("button", { act: "all", part: "window-all" }, `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`) : "");
   for (const name of ["pace", "slider", "lanes", "clock"]) ui[`pick_${name}`].value = name === "clock" ? clockOf(app) : get(app, name);
@@ -2045,7 +2057,7 @@ function valueOfNode(app, key, value, branch, open, parts) {
   if (whole.length <= LONG) return h("span", { class: `es-value es-${kindOf(value)}`, dir: "auto" }, whole || '""');
   const all = app.open.get(`${key} text`);
   return h("span", { class: `es-value es-${kindOf(value)}`, dir: "auto", title: clipped(whole, 1000) }, all ? whole : clipped(whole, LONG), " ",
-    h("button", { act: "open-text", arg: `${key} text` }, all ? "less" : `all ${countText(whole.length)} characters`));
+    h("button", { class: "es-link", act: "open-text", arg: `${key} text` }, all ? "less" : `all ${countText(whole.length)} characters`));
 }
 
 /** Makes a tree of a value; `before` is what it is compared with. */
@@ -3140,6 +3152,7 @@ function onTrait(app, name) {
   if (["skipped", "selection", "search", "clock"].includes(name)) app.rowsVersion += 1;
   if (name === "skipped" && app.tape) skipEvents(app.tape, get(app, "skipped"));
   if (name === "hidden_types" || name === "hidden_services") hide(app);
+  if (name === "playing") startPlay(app);
   if (name === "search") makeMatches(app);
   if (name === "field" && app.tape) fillFields(app);
   if (name === "window" && app.overview) askWindow(app);
@@ -3180,9 +3193,9 @@ function connect(app) {
   const sizes = new ResizeObserver(() => redo(app, "layout"));
   sizes.observe(app.ui.stage);
   sizes.observe(app.ui.allBrush);
-  const themes = new MutationObserver(() => redo(app, "theme", "bitmaps"));
+  const themes = new MutationObserver(() => themeChanged(app));
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
-  app.on(window.matchMedia("(prefers-color-scheme: dark)"), "change", () => redo(app, "theme", "bitmaps"));
+  app.on(window.matchMedia("(prefers-color-scheme: dark)"), "change", () => themeChanged(app));
   return () => {
     for (const [name, task] of heard) source.off(name, task);
     sizes.disconnect();

@@ -1,0 +1,66 @@
+"""What axe-core finds: nothing serious, in light and dark, on pages and in JupyterLab."""
+
+import pytest
+from booking import Book
+from showing import Shown
+from watching import findings
+
+import esanalytics as ea
+from esanalytics.demo import orders
+
+pytestmark = pytest.mark.usefixtures("axe")
+
+SCHEMES = pytest.mark.parametrize(
+    "page", [{"color_scheme": "light"}, {"color_scheme": "dark"}], indirect=True, ids=["light", "dark"]
+)
+BEGIN = """
+import esanalytics as ea
+from esanalytics.demo import orders
+store = ea.Store.open({path!r})
+"""
+
+
+@SCHEMES
+def test_the_page_of_a_replay_in_every_state(page, shop, tmp_path):
+    view = ea.replay(shop, orders, "order-123")
+    shown = Shown.of_file(page, view.to_html(tmp_path / "view.html"))
+    view.close()
+    assert findings(page) == []
+    shown.keys("ArrowRight", "a", "End", "b", "m", "x", "d", "d")
+    shown.part("search").fill("refund")
+    assert findings(page) == []
+    shown.part("export-menu").click() if shown.part("export-menu").count() else None
+    shown.part("code").click()
+    assert findings(page) == []
+
+
+@SCHEMES
+@pytest.mark.parametrize("view", ["all", "explore", "compare", "trace"])
+def test_the_pages_of_the_other_views(page, shop, tmp_path, view):
+    make = {
+        "all": lambda: ea.replay(shop),
+        "explore": lambda: ea.explore(shop),
+        "compare": lambda: ea.compare(shop, orders, "2026-02-01", "2026-03-01"),
+        "trace": lambda: ea.trace(shop, correlation_id="order-123"),
+    }
+    made = make[view]()
+    page.goto(made.to_html(tmp_path / "view.html").as_uri())
+    made.close()
+    assert findings(page) == []
+
+
+def test_the_views_in_jupyterlab(page, server, shop):
+    cells = [
+        BEGIN.format(path=str(shop.path)),
+        "view = ea.replay(store, orders, 'order-123', step=8); view.add_class('looked-at'); view",
+        "explorer = ea.explore(store); explorer.add_class('looked-at'); explorer",
+    ]
+    book = Book(page, server, "lab", cells, "accessible")
+    book.run_all()
+    page.locator(".looked-at .es-replay").wait_for()
+    page.locator(".looked-at .ea-explore").wait_for()
+    assert findings(page, ".looked-at") == []
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    page.wait_for_timeout(500)
+    assert findings(page, ".looked-at") == []

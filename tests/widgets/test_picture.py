@@ -1,0 +1,247 @@
+import datetime as dt
+import io
+import itertools
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from matplotlib import _pylab_helpers
+from PIL import Image
+
+import esanalytics as ea
+from esanalytics.analysis._overview import Overview
+from esanalytics.analysis._session import ReplaySession
+from esanalytics.widgets._lettering import fit, width, written
+from esanalytics.widgets._overview_picture import overview_png
+from esanalytics.widgets._picture import ReplayPicture
+from esanalytics.widgets._placing import Placing
+from esanalytics.widgets._scale import scale_of
+from esanalytics.widgets._telling import Teller, payload_lines
+
+ENGINE = ea.engines.DuckDB()
+START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+HOSTILE = '<img src=x onerror=alert(1)> $\\frac{1}{2}$ \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET} \N{PARTY POPPER}'
+law = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+_folders = itertools.count()
+
+
+def session_of(folder, events, **how):
+    store = ea.Store.create(folder / f"s{next(_folders)}", engine=ENGINE)
+    base = {"service": "shop", "stream_id": "one", "data": {}}
+    store.append([{**base, "occurred_at": START, **event} for event in events])
+    return ReplaySession(store, None, "one", **how)
+
+
+def orders(many, step=dt.timedelta(minutes=7)):
+    types = ("Placed", "Paid", "PaymentFailed", "Sent")
+    return [
+        {"type": types[n % 4], "occurred_at": START + n * step, "data": {"n": n, "status": types[n % 4].lower()}}
+        for n in range(many)
+    ]
+
+
+def words(figure):
+    texts = [*figure.texts, *(artist for artist in figure.artists if hasattr(artist, "get_text"))]
+    return [text.get_text() for text in texts]
+
+
+def lines(figure, name):
+    return [line for line in figure.lines if line.get_gid() == name]
+
+
+@pytest.fixture(scope="module")
+def replay(tmp_path_factory):
+    return session_of(tmp_path_factory.mktemp("stores"), orders(40))
+
+
+ops = st.lists(
+    st.tuples(st.sampled_from(["goto", "skip", "restore", "mark", "field", "failure"]), st.integers(0, 40)), max_size=6
+)
+
+
+@law
+@given(done=ops, last=st.integers(0, 40))
+def test_cursor_and_words_say_what_the_session_says(replay, done, last):
+    replay.restore()
+    for op, n in done:
+        event_id = replay.branch.events.ids[n % 40]
+        {
+            "goto": lambda n=n: replay.goto(n),
+            "skip": lambda e=event_id: replay.skip(e),
+            "restore": lambda e=event_id: replay.restore(e),
+            "mark": lambda n=n: replay.mark("AB"[n % 2], n),
+            "field": lambda: replay.goto(replay.find("field", "status")),
+            "failure": lambda: replay.goto(replay.find("failure")),
+        }[op]()
+    replay.goto(last)
+    picture = ReplayPicture(replay)
+    figure, scale = picture.figure(), scale_of(replay.branch.instants)
+    axes = figure.axes[0].get_position()
+    told = words(figure)
+    (cursor,) = lines(figure, "cursor")
+    assert cursor.get_xdata()[0] == pytest.approx(axes.x0 + scale.place(last) * axes.width)
+    assert len(lines(figure, "ring")) == (last > 0)
+    for name, step in replay.marks.items():
+        assert lines(figure, f"mark-{name}")[0].get_xdata()[0] == pytest.approx(axes.x0 + scale.place(step) * axes.width)
+    assert f"event {last} of 40" in told
+    assert any(text.startswith("what-if") for text in told) == bool(replay.skipped)
+    off = len(replay.skipped)
+    assert not off or f"what-if: {off} event{'s' * (off > 1)} off" in told
+    event = replay.event()
+    if event is not None:
+        assert event["type"] in told
+        assert any(text.strip() == "switched off" for text in told) == event["skipped"]
+    changed = {str(change.path[0]) for change in replay.diff(max(0, last - 1), last)}
+    assert sum(text in {"+", "~", "\u2212"} for text in told) == len(changed)
+
+
+@law
+@given(step=st.integers(0, 40))
+def test_a_step_put_together_of_layers_is_the_step_drawn_whole(replay, step):
+    replay.restore().skip(*replay.branch.events.ids[3:5])
+    picture = ReplayPicture(replay, lanes="type")
+    picture.pixels((step * 7) % 41)
+    fast = picture.pixels(step)
+    canvas = picture.figure(step).canvas
+    canvas.draw()
+    whole = np.asarray(canvas.buffer_rgba())[..., :3]
+    timeline = slice(70, 270)
+    differs = np.abs(fast[timeline].astype(int) - whole[timeline]).max(axis=2) > 60
+    assert differs.mean() < 0.002
+    replay.restore()
+
+
+def test_pictures_of_the_same_step_are_the_same_whatever_was_drawn_before(replay):
+    replay.restore()
+    picture = ReplayPicture(replay)
+    first = picture.png(7)
+    picture.png(33)
+    picture.png(0, fast=True)
+    assert picture.png(7) == first == ReplayPicture(replay).png(7)
+
+
+def test_a_picture_follows_what_is_switched_off_marked_and_bookmarked(tmp_path):
+    session = session_of(tmp_path, orders(12))
+    picture = ReplayPicture(session)
+    seen = {picture.png(5)}
+    session.skip(session.branch.events.ids[4])
+    seen.add(picture.png(5))
+    session.mark("A", 3)
+    seen.add(picture.png(5))
+    session.bookmarks.append((2, "look"))
+    seen.add(picture.png(5))
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lanes", ["service", "type", "stream"])
+def test_nothing_in_an_id_type_or_value_is_anything_but_text(tmp_path, theme, lanes):
+    session = session_of(tmp_path, [{"type": HOSTILE, "data": {HOSTILE: HOSTILE, "$x^2$": "$\\notatex{"}, "event_id": "e"}])
+    session.bookmarks.append((1, HOSTILE))
+    session.mark(HOSTILE, 1)
+    before = dict(mpl.rcParams)
+    mpl.rcParams["text.parse_math"] = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            picture = ReplayPicture(session, theme=theme, lanes=lanes)
+            assert Image.open(io.BytesIO(picture.png(1))).size == (960, 540)
+            picture.figure(1).savefig(io.BytesIO(), format="svg")
+    finally:
+        mpl.rcParams.update(before)
+    assert any("<img" in text for text in words(picture.figure(1)))
+    assert not _pylab_helpers.Gcf.figs
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        orders(1),
+        orders(60, dt.timedelta(0)),
+        [{"type": f"Kind{n}", "occurred_at": START + n * dt.timedelta(minutes=1)} for n in range(2_000)],
+        [{"type": "T", "occurred_at": START.replace(year=year)} for year in (1, 2026, 9999)],
+        [{"type": "T", "data": {"text": "x" * 5_000_000}}, {"type": "T", "data": {"a": None, "b": [None]}}],
+        [{"type": "T", "data": {f"field{n}": n for n in range(60)}}],
+    ],
+    ids=["one", "one instant", "2,000 types", "all of time", "5 MB and nulls", "many fields"],
+)
+def test_odd_logs_have_a_picture_at_each_end(tmp_path, events):
+    session = session_of(tmp_path, events)
+    for lanes in ("service", "type"):
+        picture = ReplayPicture(session, lanes=lanes)
+        for step in (0, 1, len(session)):
+            assert len(picture.png(step)) <= 100_000
+
+
+def test_a_big_payload_is_cut_and_says_how_big_it_was(tmp_path):
+    session = session_of(tmp_path, [{"type": "T", "data": {"text": "x" * 3_000_000}}])
+    found = payload_lines(Teller(session).at(1))
+    assert found[-1][1] == "… 2.9 MB in all"
+    assert len(found[0][1]) <= 1024
+
+
+def test_payloads_are_told_as_they_were_written(tmp_path):
+    session = session_of(tmp_path, [{"type": "T", "data": '{"price": 12.50, "big": 12345678901234567890, "s": "1"}'}])
+    assert payload_lines(Teller(session).at(1)) == [("price", "12.50"), ("big", "12345678901234567890"), ("s", "1")]
+
+
+def test_more_events_than_dots_are_drawn_as_density(tmp_path, monkeypatch):
+    monkeypatch.setattr("esanalytics.widgets._placing.MOST_DOTS", 30)
+    session = session_of(tmp_path, orders(50))
+    assert Placing(session.branch, "type", ()).dense
+    picture = ReplayPicture(session, lanes="type")
+    assert picture.png(10) != picture.png(30)
+    assert any("too many for dots" in text for text in words(picture.figure(3)))
+
+
+def test_failures_have_a_shape_of_their_own(replay):
+    figure = ReplayPicture(replay).figure(40)
+    markers = {line.get_marker(): len(line.get_xdata()) for line in figure.axes[0].lines if line.get_ls() == "None"}
+    assert markers["X"] in {0, 10}
+    assert sum(len(x.get_xdata()) for x in figure.axes[0].lines if x.get_marker() == "X") == 10
+
+
+@given(st.lists(st.integers(0, 10**6) | st.integers(0, 10**13), max_size=60))
+def test_a_scale_keeps_the_order_and_stays_within_the_picture(instants):
+    us = np.array(sorted(instants), np.int64)
+    scale = scale_of(us)
+    assert (np.diff(scale.x) >= 0).all()
+    assert ((scale.x >= 0) & (scale.x <= 1)).all()
+    assert scale.numbered or (np.diff(scale.x)[np.diff(us) > 0] > 0).all()
+    ticks = scale.ticks(0.1)
+    assert len(ticks) <= 11
+    assert all(after - before >= 0.1 - 1e-9 for (before, _), (after, _) in itertools.pairwise(ticks))
+
+
+@given(st.text(max_size=80), st.floats(20, 300))
+def test_texts_are_cut_to_the_room_there_is(text, room):
+    found = fit(text, room)
+    assert width(found) <= room + 10 or found == "(empty)"
+    assert "\n" not in found
+
+
+def test_values_are_written_in_one_line_with_no_more_work_than_is_shown():
+    endless = []
+    endless.append(endless)
+    assert written({"a": endless}, 40) == "{a: " + "[" * 35 + "…"
+    assert written([1, None, True, "x", dt.datetime(2026, 3, 1, tzinfo=dt.UTC)]) == '[1, null, true, "x", 2026-03-01 00:00:00Z]'
+
+
+def test_a_whole_log_has_a_picture_and_so_has_an_empty_one(tmp_path):
+    store = ea.Store.create(tmp_path / "s", engine=ENGINE)
+    empty = overview_png(Overview(store.log), HOSTILE)
+    base = {"service": "a", "type": HOSTILE, "occurred_at": START}
+    store.append([{**base, "stream_id": f"{HOSTILE}{n}"} for n in range(5)])
+    full = overview_png(Overview(store.log), "all")
+    assert max(len(empty), len(full)) <= 100_000
+    assert Image.open(io.BytesIO(full)).size == (960, 540)
+
+
+def test_an_unknown_choice_is_refused_with_what_there_is(replay):
+    with pytest.raises(ValueError, match="service"):
+        ReplayPicture(replay, lanes="servce")
+    with pytest.raises(ValueError, match="light"):
+        ReplayPicture(replay, theme="blue")
