@@ -60,5 +60,4 @@ def png_of_view(view: Replay) -> bytes:
 
 def picture_of(view: Replay) -> ReplayPicture:
     """Return what draws a replay."""
-    theme = "dark" if view.canvas.theme == "dark" else "light"
-    return ReplayPicture(view.entity, theme=theme, lanes=view.canvas.lanes)
+    return ReplayPicture(view.entity, theme=view.drawn_theme, lanes=view.drawn_lanes)

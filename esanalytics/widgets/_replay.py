@@ -15,14 +15,18 @@ from esanalytics import _sql as sql
 from esanalytics._instants import iso
 from esanalytics.analysis import ALL, Chosen, Overview, ReplaySession, key_of_stream, model_of
 from esanalytics.engines import Result
+from esanalytics.plots._theme import Theme
 from esanalytics.store import Log, Store, as_log
 from esanalytics.timetravel import nearest_names
 from esanalytics.widgets._bundle import bundle
 from esanalytics.widgets._canvas import LOOKS, ReplayCanvas
 from esanalytics.widgets._code import python_of, replay_python, replay_sql
 from esanalytics.widgets._leaving import png_of_view, write_gif, write_html, write_png
+from esanalytics.widgets._matplotlib import MatplotlibReplay
+from esanalytics.widgets._matplotlib_overview import MatplotlibOverview
 from esanalytics.widgets._messages import answered
 from esanalytics.widgets._overview_text import overview_text
+from esanalytics.widgets._placing import Lane
 from esanalytics.widgets._shell import Shell, close_whole
 
 __all__ = ["Renderer", "Replay", "replay"]
@@ -248,6 +252,17 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """What is shown, in a few words."""
         return "all entities" if self.session is None else self.session.entity.title
 
+    @property
+    def drawn_theme(self) -> Theme:
+        """The theme of pictures, which cannot know that of the page."""
+        return "dark" if self.canvas.theme == "dark" else "light"
+
+    @property
+    def drawn_lanes(self) -> Lane:
+        """What has a lane in pictures."""
+        found: Lane = self.canvas.lanes
+        return found
+
     def __repr__(self) -> str:
         session = self.session
         if session is None:
@@ -281,15 +296,13 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.children = [self._shell.box, self.canvas]
 
     def _show_pictures(self) -> None:
-        from esanalytics.widgets._matplotlib import MatplotlibOverview, MatplotlibReplay
         for child in self.children:
             close_whole(child)
-        look = {"theme": "dark" if self.canvas.theme == "dark" else "light"}
         if self.session is None:
-            self.children = [MatplotlibOverview(self.overview, self.show_stream, **look)]
+            self.children = [MatplotlibOverview(self.overview, self.show_stream, theme=self.drawn_theme)]
         else:
-            lanes, speed = self.canvas.lanes, self.canvas.speed
-            self.children = [MatplotlibReplay(self.session, lanes=lanes, speed=speed, **look)]
+            theme, lanes = self.drawn_theme, self.drawn_lanes
+            self.children = [MatplotlibReplay(self.session, theme=theme, lanes=lanes, speed=self.canvas.speed)]
 
     def _kinds(self) -> tuple[list[tuple[str, int]], list[tuple[str, int]], int]:
         """Count the services, the types and the steps that are shown."""

@@ -25,7 +25,8 @@ _folders = itertools.count()
 def store_of(folder, events):
     store = ea.Store.create(folder / f"s{next(_folders)}")
     base = {"service": "shop", "stream_id": "one", "data": {}}
-    store.append([{**base, "occurred_at": START + n * dt.timedelta(hours=1), **event} for n, event in enumerate(events)])
+    hour = dt.timedelta(hours=1)
+    store.append([{**base, "occurred_at": START + n * hour, **event} for n, event in enumerate(events)])
     return store
 
 
@@ -74,7 +75,9 @@ def test_slider_buttons_trait_and_session_always_agree(view, session):
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["Forward", "Back", "Last", "Next change", "Next failure", "Mark A", "skip", "slide", "search"]),
+        st.sampled_from(
+            ["Forward", "Back", "Last", "Next change", "Next failure", "Mark A", "skip", "slide", "search"]
+        ),
         st.integers(0, 4),
     ),
     max_size=8,
@@ -157,20 +160,22 @@ def test_play_begins_again_at_the_end_and_its_speed_can_be_set(view):
     assert view._buttons["Play"].description == "Play"
 
 
-def test_every_button_has_a_name_and_says_what_it_does(view):
+def test_every_button_has_a_name_and_says_what_it_does(view):  # noqa: ARG001  the fixture makes it
     buttons = [widget for widget in _instances.values() if isinstance(widget, Button)]
     assert len(buttons) >= 10
     assert all(button.description and button.tooltip for button in buttons)
 
 
 def test_nothing_of_the_data_is_html(tmp_path):
-    event = {"type": HOSTILE, "data": {HOSTILE: {HOSTILE: HOSTILE}}, "event_id": HOSTILE, "stream_id": HOSTILE, "service": HOSTILE}
+    names = dict.fromkeys(("type", "event_id", "stream_id", "service"), HOSTILE)
+    event = {**names, "data": {HOSTILE: {HOSTILE: HOSTILE}}}
     session = ReplaySession(store_of(tmp_path, [event]), None, HOSTILE)
     view = MatplotlibReplay(session)
     send(view, view._slider, value=1)
     send(view, view._search, value=HOSTILE + "!")
     session.mark("A", 0).mark("B", 1)
-    shown = [view._status.value, view._event.value, view._state.value, view._diff.value, diff_table(session, "marks", 1)]
+    shown = [part.value for part in (view._status, view._event, view._state, view._diff)]
+    shown.append(diff_table(session, "marks", 1))
     view._failed(ValueError(HOSTILE))
     shown.append(view._status.value)
     overview = MatplotlibOverview(session.log, lambda *_: None, title=HOSTILE)
@@ -207,7 +212,7 @@ def test_a_view_shows_what_another_thread_did_to_the_session(view, session):
     assert (view.step, view._skip.value) == (2, True)
 
 
-def test_closing_leaves_nothing_behind(session, tmp_path):
+def test_closing_leaves_nothing_behind(session):
     widgets, threads = len(_instances), threading.active_count()
     for _ in range(5):
         view = MatplotlibReplay(session)

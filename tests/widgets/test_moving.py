@@ -53,7 +53,7 @@ def test_of_more_steps_than_frames_some_are_chosen_and_it_says_so(picture, tmp_p
 
 def test_an_mp4_needs_ffmpeg_and_says_what_helps(picture, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ValueError, match="ffmpeg, which is not installed; install it, or write a .gif"):
+    with pytest.raises(ValueError, match=r"ffmpeg, which is not installed; install it, or write a \.gif"):
         write_moving(picture, tmp_path / "m.mp4")
 
 
@@ -67,7 +67,7 @@ def test_an_mp4_is_what_ffmpeg_makes_of_the_frames(picture, tmp_path, monkeypatc
     monkeypatch.setenv("PATH", str(fake.parent))
     target = tmp_path / "m.mp4"
     if fails:
-        with pytest.raises(ValueError, match="no such codec; write a .gif or .webp"):
+        with pytest.raises(ValueError, match=r"no such codec; write a \.gif or \.webp"):
             write_moving(picture, target, steps=[0, 1])
         assert not target.exists()
         return

@@ -23,7 +23,7 @@ from esanalytics.widgets._telling import Teller, payload_lines
 
 ENGINE = ea.engines.DuckDB()
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-HOSTILE = '<img src=x onerror=alert(1)> $\\frac{1}{2}$ \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET} \N{PARTY POPPER}'
+HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET} \N{PARTY POPPER}"
 law = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 _folders = itertools.count()
 
@@ -85,7 +85,8 @@ def test_cursor_and_words_say_what_the_session_says(replay, done, last):
     assert cursor.get_xdata()[0] == pytest.approx(axes.x0 + scale.place(last) * axes.width)
     assert len(lines(figure, "ring")) == (last > 0)
     for name, step in replay.marks.items():
-        assert lines(figure, f"mark-{name}")[0].get_xdata()[0] == pytest.approx(axes.x0 + scale.place(step) * axes.width)
+        wanted = axes.x0 + scale.place(step) * axes.width
+        assert lines(figure, f"mark-{name}")[0].get_xdata()[0] == pytest.approx(wanted)
     assert f"event {last} of 40" in told
     assert any(text.startswith("what-if") for text in told) == bool(replay.skipped)
     off = len(replay.skipped)
@@ -139,7 +140,8 @@ def test_a_picture_follows_what_is_switched_off_marked_and_bookmarked(tmp_path):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("lanes", ["service", "type", "stream"])
 def test_nothing_in_an_id_type_or_value_is_anything_but_text(tmp_path, theme, lanes):
-    session = session_of(tmp_path, [{"type": HOSTILE, "data": {HOSTILE: HOSTILE, "$x^2$": "$\\notatex{"}, "event_id": "e"}])
+    data = {HOSTILE: HOSTILE, "$x^2$": "$\\notatex{"}
+    session = session_of(tmp_path, [{"type": HOSTILE, "data": data, "event_id": "e"}])
     session.bookmarks.append((1, HOSTILE))
     session.mark(HOSTILE, 1)
     before = dict(mpl.rcParams)
@@ -227,7 +229,8 @@ def test_values_are_written_in_one_line_with_no_more_work_than_is_shown():
     endless = []
     endless.append(endless)
     assert written({"a": endless}, 40) == "{a: " + "[" * 35 + "…"
-    assert written([1, None, True, "x", dt.datetime(2026, 3, 1, tzinfo=dt.UTC)]) == '[1, null, true, "x", 2026-03-01 00:00:00Z]'
+    mixed = [1, None, True, "x", dt.datetime(2026, 3, 1, tzinfo=dt.UTC)]
+    assert written(mixed) == '[1, null, true, "x", 2026-03-01 00:00:00Z]'
 
 
 def test_a_whole_log_has_a_picture_and_so_has_an_empty_one(tmp_path):

@@ -48,7 +48,8 @@ function parseExact(text) {
 }
 
 const isNumber = (value) => typeof value === "number" || value instanceof Exact;
-const isObject = (value) => value !== null && typeof value === "object" && !(value instanceof Exact) && !Array.isArray(value);
+const isObject = (value) =>
+  value !== null && typeof value === "object" && !(value instanceof Exact) && !Array.isArray(value);
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /** Splits a number into an integer and a scale; null where it is none, or absurdly long. */
@@ -94,10 +95,13 @@ function plus(one, other, sign = 1n) {
 function same(one, other) {
   if (one === other) return true;
   if (isNumber(one) && isNumber(other)) return compareNumbers(one, other) === 0;
-  if (Array.isArray(one) && Array.isArray(other)) return one.length === other.length && one.every((v, i) => same(v, other[i]));
+  if (Array.isArray(one) && Array.isArray(other))
+    return one.length === other.length && one.every((v, i) => same(v, other[i]));
   if (!isObject(one) || !isObject(other)) return false;
   const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((name) => name in other && same(one[name], other[name]));
+  return (
+    names.length === Object.keys(other).length && names.every((name) => name in other && same(one[name], other[name]))
+  );
 }
 
 const plain = (value) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
@@ -115,13 +119,23 @@ function instantText(us, fine = false) {
   const date = new Date(Math.floor(us / 1000));
   if (Number.isNaN(date.getTime())) return String(us);
   const micros = String(((Math.round(us) % 1e6) + 1e6) % 1e6).padStart(6, "0");
-  const text = date.toISOString().replace("T", " ").replace(/\.\d+Z$/, "");
+  const text = date
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, "");
   return fine && micros !== "000000" ? `${text}.${micros.replace(/000$/, "")}` : text;
 }
 
 function durationText(us) {
   const whole = Math.abs(us);
-  const units = [[365.25 * DAY, "y"], [DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [1e6, "s"], [1e3, "ms"]];
+  const units = [
+    [365.25 * DAY, "y"],
+    [DAY, "d"],
+    [HOUR, "h"],
+    [MINUTE, "min"],
+    [1e6, "s"],
+    [1e3, "ms"],
+  ];
   const at = units.findIndex(([size]) => whole >= size);
   if (at < 0) return `${Math.round(whole)} µs`;
   const [size, name] = units[at];
@@ -146,19 +160,42 @@ function valueText(value) {
 function jsonText(value, indent = "") {
   const inner = indent ? indent + "  " : "";
   const join = (open, items, close) =>
-    !items.length ? open + close : indent ? `${open}${inner}${items.join(`,${inner}`)}${indent}${close}` : `${open}${items.join(", ")}${close}`;
+    !items.length
+      ? open + close
+      : indent
+        ? `${open}${inner}${items.join(`,${inner}`)}${indent}${close}`
+        : `${open}${items.join(", ")}${close}`;
   if (value instanceof Exact) return value.text;
-  if (Array.isArray(value)) return join("[", value.map((item) => jsonText(item, inner)), "]");
+  if (Array.isArray(value))
+    return join(
+      "[",
+      value.map((item) => jsonText(item, inner)),
+      "]",
+    );
   if (!isObject(value)) return JSON.stringify(value ?? null);
-  return join("{", Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${jsonText(item, inner)}`), "}");
+  return join(
+    "{",
+    Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${jsonText(item, inner)}`),
+    "}",
+  );
 }
 
 const kindOf = (value) =>
-  value === null || value === undefined ? "null" : isNumber(value) ? "number" : Array.isArray(value) ? "list" : typeof value;
+  value === null || value === undefined
+    ? "null"
+    : isNumber(value)
+      ? "number"
+      : Array.isArray(value)
+        ? "list"
+        : typeof value;
 
 /** Writes a path into a state: `lines.0.price`; a name with a dot in it is put in brackets. */
 const pathText = (parts) =>
-  parts.reduce((text, part, i) => (i === 0 ? part : /^[^.[]+$/.test(part) ? `${text}.${part}` : `${text}[${JSON.stringify(part)}]`), "");
+  parts.reduce(
+    (text, part, i) =>
+      i === 0 ? part : /^[^.[]+$/.test(part) ? `${text}.${part}` : `${text}[${JSON.stringify(part)}]`,
+    "",
+  );
 
 /** Reads a path; the column is the longest name that it begins with, whatever characters that has. */
 function pathParts(text, names) {
@@ -172,7 +209,10 @@ function pathParts(text, names) {
 }
 
 const atPath = (value, parts) =>
-  parts.reduce((found, part) => (found === null || typeof found !== "object" || found instanceof Exact ? undefined : found[part]), value);
+  parts.reduce(
+    (found, part) => (found === null || typeof found !== "object" || found instanceof Exact ? undefined : found[part]),
+    value,
+  );
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The fold: what acts do to a row. The values of a row stand in the order of the columns.
@@ -248,7 +288,9 @@ const STEPS = {
 };
 
 const begun = (columns) =>
-  columns.map((column) => (column.family === "add" ? zero(column.type) : column.family === "list" ? new Items([], 0) : null));
+  columns.map((column) =>
+    column.family === "add" ? zero(column.type) : column.family === "list" ? new Items([], 0) : null,
+  );
 
 /** Returns the values after an event; those before stay as they are. */
 function acted(columns, before, acts) {
@@ -260,11 +302,14 @@ function acted(columns, before, acts) {
 }
 
 const flat = (columns, row) =>
-  row && columns.map((column) => (Array.isArray(row[column.name]) ? itemsOf(row[column.name]) : (row[column.name] ?? null)));
+  row &&
+  columns.map((column) => (Array.isArray(row[column.name]) ? itemsOf(row[column.name]) : (row[column.name] ?? null)));
 
 function unflat(columns, values) {
   if (!values) return values;
-  return Object.fromEntries(columns.map((column, i) => [column.name, values[i] instanceof Items ? values[i].list() : values[i]]));
+  return Object.fromEntries(
+    columns.map((column, i) => [column.name, values[i] instanceof Items ? values[i].list() : values[i]]),
+  );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -308,7 +353,11 @@ function fillTimeline(tape) {
   const rows = allRows(tape);
   tape.time = Float64Array.from(rows, (row) => Number(row.us));
   tape.recorded = Float64Array.from(rows, (row) => Number(row.rec));
-  [tape.type, tape.service, tape.stream] = [rows.map((row) => row.t), rows.map((row) => row.s), rows.map((row) => row.k)];
+  [tape.type, tape.service, tape.stream] = [
+    rows.map((row) => row.t),
+    rows.map((row) => row.s),
+    rows.map((row) => row.k),
+  ];
 }
 
 function addChunk(tape, chunk) {
@@ -340,7 +389,7 @@ function rowAt(tape, number) {
 }
 
 const numberAt = (tape, step) => (tape.order ? tape.order[step - 1] : step - 1);
-const stepOf = (tape, number) => ((tape.place ? tape.place[number] : number) + 1);
+const stepOf = (tape, number) => (tape.place ? tape.place[number] : number) + 1;
 const eventAt = (tape, step) => (step > 0 ? rowAt(tape, numberAt(tape, step)) : undefined);
 const typeAt = (tape, step) => tape.type?.[numberAt(tape, step)] ?? eventAt(tape, step)?.t;
 const nameOf = (tape, step) => tape.model.types[typeAt(tape, step)] ?? "…";
@@ -396,7 +445,10 @@ function isSkewed(tape) {
 /** Computes when events count: in a stream with versions not before those of earlier versions. */
 function effectiveTimes(rows, skipped) {
   const times = Float64Array.from(rows, (row) => Number(row.oc));
-  for (const stream of grouped(rows.filter((each) => each.ver !== null), (row) => row.k).values()) {
+  for (const stream of grouped(
+    rows.filter((each) => each.ver !== null),
+    (row) => row.k,
+  ).values()) {
     let latest = -Infinity;
     for (const row of stream.sort((a, b) => a.ver - b.ver)) {
       if (skipped.has(row.id)) continue;
@@ -477,7 +529,8 @@ function stateAt(tape, step, real = false) {
   tape.memo ??= new Map();
   if (tape.memo.has(key)) return tape.memo.get(key);
   let found = null;
-  if (tape.moves) found = unflat(tape.columns, valuesAt(tape, real && tape.realSteps ? tape.realSteps[step] : step, real));
+  if (tape.moves)
+    found = unflat(tape.columns, valuesAt(tape, real && tape.realSteps ? tape.realSteps[step] : step, real));
   else if (step > 0) {
     const row = eventAt(tape, step);
     found = row && (real && row.real !== undefined ? row.real : (row.state ?? null));
@@ -549,7 +602,12 @@ function departure(tape, step, column) {
     if (!row) return undefined;
     const off = tape.skipped.has(row.id);
     if (off && (!tape.moves || touches(row.acts) || touches(row.edited))) return i;
-    if (!off && (row.inserted || row.edited !== undefined) && (!tape.moves || touches(row.edited ?? row.acts) || touches(row.acts))) return i;
+    if (
+      !off &&
+      (row.inserted || row.edited !== undefined) &&
+      (!tape.moves || touches(row.edited ?? row.acts) || touches(row.acts))
+    )
+      return i;
   }
   return undefined;
 }
@@ -564,7 +622,8 @@ function diffOf(app, kind) {
     return changesBetween(real, what).map((change) => ({ ...change, by: departure(tape, step, change.path[0]) }));
   }
   const { A, B } = get(app, "marks");
-  if (kind === "marks" && !(Number.isInteger(A) && Number.isInteger(B))) return "Set mark A and mark B at two steps (keys a and b).";
+  if (kind === "marks" && !(Number.isInteger(A) && Number.isInteger(B)))
+    return "Set mark A and mark B at two steps (keys a and b).";
   const [from, to] = kind === "marks" ? [A, B] : [Math.max(0, step - 1), step];
   const [before, after] = [stateAt(tape, from), stateAt(tape, to)];
   if (before === undefined || after === undefined) return "These events are not here yet.";
@@ -646,8 +705,12 @@ function landmarks(app, start, end) {
   const { density } = tape.model.timeline;
   if (!density) return [];
   const width = (tape.end - tape.start) / density.bins;
-  const totals = Array.from({ length: density.bins }, (_, bin) => density.types.reduce((sum, counts) => sum + counts[bin], 0));
-  return totals.flatMap((count, bin) => (count ? [tape.start + bin * width, tape.start + (bin + 1) * width] : [])).filter(inside);
+  const totals = Array.from({ length: density.bins }, (_, bin) =>
+    density.types.reduce((sum, counts) => sum + counts[bin], 0),
+  );
+  return totals
+    .flatMap((count, bin) => (count ? [tape.start + bin * width, tape.start + (bin + 1) * width] : []))
+    .filter(inside);
 }
 
 /** Makes the axis of a window on the chosen clock; by position, events stand side by side. */
@@ -658,10 +721,19 @@ function axisOver(app, window) {
     return makeAxis(low + 0.5, Math.max(low + 1.5, high + 0.5));
   }
   const times = clockOf(app) === "recorded_at" ? tape.recorded : null;
-  let [start, end] = window.length ? window : times?.length ? [Math.min(...times), Math.max(...times)] : [tape.start, tape.end];
+  let [start, end] = window.length
+    ? window
+    : times?.length
+      ? [Math.min(...times), Math.max(...times)]
+      : [tape.start, tape.end];
   if (end <= start) [start, end] = [start - 5e5, start + 5e5];
   const margin = window.length ? 0 : (end - start) * 0.004;
-  return makeAxis(start - margin, end + margin, get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : [], app.plot.width);
+  return makeAxis(
+    start - margin,
+    end + margin,
+    get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : [],
+    app.plot.width,
+  );
 }
 
 const clockOf = (app) => (app.tape?.recorded ? get(app, "clock") : "effective_at");
@@ -815,7 +887,8 @@ function visible(app, step) {
 function playRange(app) {
   const { A, B } = get(app, "marks");
   const window = get(app, "window");
-  if (get(app, "loop") && Number.isInteger(A) && Number.isInteger(B) && A !== B) return [Math.min(A, B), Math.max(A, B)];
+  if (get(app, "loop") && Number.isInteger(A) && Number.isInteger(B) && A !== B)
+    return [Math.min(A, B), Math.max(A, B)];
   if (window.length) return [stepAtTime(app.tape, window[0] - 1), stepAtTime(app.tape, window[1])];
   return [0, app.tape.n];
 }
@@ -836,7 +909,9 @@ function rebase(app, now, step = stepNow(app)) {
   const [low, high] = playRange(app);
   const [start, end] = [timeAt(app.tape, Math.max(1, low)), timeAt(app.tape, Math.max(1, high))];
   const live = get(app, "pace") === "live" && end > start;
-  const axis = live ? makeAxis(start, end, get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : []) : null;
+  const axis = live
+    ? makeAxis(start, end, get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : [])
+    : null;
   const place = live ? toPlace(axis, clamp(timeAt(app.tape, step), start, end)) : 0;
   app.player = { at: now, from: step, step, low, high, axis, place, seen: now };
 }
@@ -856,7 +931,9 @@ function playFrame(app, now) {
   const loops = get(app, "loop") && high > low;
   const count = axis ? low + (place + done / Math.max(1, high - low)) * (high - low) : from + done;
   if (count >= high + (loops ? 1 : 0)) return loops ? playFrom(app, now, low) : playTo(app, high);
-  const reached = axis ? Math.max(from, stepAtTime(app.tape, toTime(axis, Math.min(1, (count - low) / (high - low))))) : Math.floor(count);
+  const reached = axis
+    ? Math.max(from, stepAtTime(app.tape, toTime(axis, Math.min(1, (count - low) / (high - low)))))
+    : Math.floor(count);
   return playTo(app, Math.min(high, reached), true);
 }
 
@@ -913,20 +990,35 @@ function watchFocus(app) {
   });
 }
 
-const tell = (app, name) => app.el.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: { step: stepNow(app) } }));
+const tell = (app, name) =>
+  app.el.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: { step: stepNow(app) } }));
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Colours.
 
 const HUES = 8;
-const ROLES = ["bg", "fg", "muted", "line", "panel", "accent", "removed", "warn", ...Array.from({ length: HUES }, (_, i) => `c${i}`)];
+const ROLES = [
+  "bg",
+  "fg",
+  "muted",
+  "line",
+  "panel",
+  "accent",
+  "removed",
+  "warn",
+  ...Array.from({ length: HUES }, (_, i) => `c${i}`),
+];
 
 /** Resolves the colours of the style sheet for the canvases, in the theme that holds. */
 function readTheme(app) {
   const forced = get(app, "theme");
   const { dataset, classList } = document.body;
   const host = dataset.jpThemeLight ? (dataset.jpThemeLight === "true" ? "light" : "dark") : null;
-  const code = [...classList].some((name) => /^vscode-(dark|high-contrast)$/.test(name)) ? "dark" : classList.contains("vscode-light") ? "light" : null;
+  const code = [...classList].some((name) => /^vscode-(dark|high-contrast)$/.test(name))
+    ? "dark"
+    : classList.contains("vscode-light")
+      ? "light"
+      : null;
   app.root.dataset.theme = forced;
   app.root.dataset.scheme = forced === "auto" ? (host ?? code ?? "auto") : forced;
   const probe = app.root.appendChild(document.createElement("i"));
@@ -948,7 +1040,8 @@ function themeChanged(app) {
 
 const hue = (app, number) => app.colour[`c${number % HUES}`];
 const SHAPES = ["circle", "square", "triangle"];
-const shapeOf = (app, type) => (app.tape.failing.has(type) ? "diamond" : SHAPES[Math.floor(type / HUES) % SHAPES.length]);
+const shapeOf = (app, type) =>
+  app.tape.failing.has(type) ? "diamond" : SHAPES[Math.floor(type / HUES) % SHAPES.length];
 
 /** Traces a shape around a point. */
 function trace(g, shape, x, y, r) {
@@ -956,7 +1049,19 @@ function trace(g, shape, x, y, r) {
   if (shape === "circle") g.arc(x, y, r, 0, 7);
   else if (shape === "square") g.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8);
   else {
-    const corners = shape === "diamond" ? [[0, -1.45], [1.45, 0], [0, 1.45], [-1.45, 0]] : [[0, -1.2], [1.15, 0.9], [-1.15, 0.9]];
+    const corners =
+      shape === "diamond"
+        ? [
+            [0, -1.45],
+            [1.45, 0],
+            [0, 1.45],
+            [-1.45, 0],
+          ]
+        : [
+            [0, -1.2],
+            [1.15, 0.9],
+            [-1.15, 0.9],
+          ];
     corners.forEach(([dx, dy], i) => g[i ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
     g.closePath();
   }
@@ -972,7 +1077,9 @@ const FLAG_HEIGHT = 16;
 const HISTOGRAM_HEIGHT = 46;
 
 const newCanvas = (width, height) =>
-  typeof OffscreenCanvas === "undefined" ? Object.assign(document.createElement("canvas"), { width, height }) : new OffscreenCanvas(width, height);
+  typeof OffscreenCanvas === "undefined"
+    ? Object.assign(document.createElement("canvas"), { width, height })
+    : new OffscreenCanvas(width, height);
 
 /** Measures, chooses lanes and axes; false where there is no room to draw in. */
 function layOut(app) {
@@ -1010,7 +1117,11 @@ function chooseLanes(app) {
   const { tape } = app;
   // Without single events there are counts by type only.
   const by = tape.time ? get(app, "lanes") : "type";
-  const names = { service: tape.model.services, type: tape.model.types, stream: tape.model.streams.map((stream) => stream.at(-1)) }[by];
+  const names = {
+    service: tape.model.services,
+    type: tape.model.types,
+    stream: tape.model.streams.map((stream) => stream.at(-1)),
+  }[by];
   const codes = { service: tape.service, type: tape.type, stream: tape.stream }[by];
   const counts = new Float64Array(names.length);
   if (tape.time) for (const code of codes) counts[code] += 1;
@@ -1020,7 +1131,13 @@ function chooseLanes(app) {
   const rest = names.length - kept.length;
   const lane = new Uint16Array(names.length).fill(kept.length);
   kept.forEach((code, i) => (lane[code] = i));
-  return { by, lane, codes, kept, names: [...kept.map((code) => names[code]), ...(rest ? [`${countText(rest)} more`] : [])] };
+  return {
+    by,
+    lane,
+    codes,
+    kept,
+    names: [...kept.map((code) => names[code]), ...(rest ? [`${countText(rest)} more`] : [])],
+  };
 }
 
 /** Computes where every event stands, and draws what does not change from step to step. */
@@ -1159,16 +1276,21 @@ function drawBreak(app, g, u0, u1, bottom, length) {
   g.restore();
 }
 
-const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500].map((n) => n * 1e3).concat(
-  [1, 2, 5, 10, 15, 30].map((n) => n * 1e6), [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR),
-  [1, 2, 7, 14, 30, 91, 182, 365, 730, 1825, 3650].map((n) => n * DAY),
-);
+const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500]
+  .map((n) => n * 1e3)
+  .concat(
+    [1, 2, 5, 10, 15, 30].map((n) => n * 1e6),
+    [1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+    [1, 2, 3, 6, 12].map((n) => n * HOUR),
+    [1, 2, 7, 14, 30, 91, 182, 365, 730, 1825, 3650].map((n) => n * DAY),
+  );
 
 function drawTicks(app, g, bottom) {
   const { plot, axis, colour } = app;
   const ordinal = clockOf(app) === "position";
   const active = axis.segments.filter(({ fold }) => !fold);
-  const rate = active.reduce((sum, s) => sum + s.t1 - s.t0, 0) / (active.reduce((sum, s) => sum + s.u1 - s.u0, 0) * plot.width);
+  const rate =
+    active.reduce((sum, s) => sum + s.t1 - s.t0, 0) / (active.reduce((sum, s) => sum + s.u1 - s.u0, 0) * plot.width);
   const every = ordinal ? niceCount(rate * 80) : (TICKS.find((tick) => tick / rate >= 84) ?? TICKS.at(-1));
   g.textAlign = "left";
   g.textBaseline = "middle";
@@ -1179,7 +1301,10 @@ function drawTicks(app, g, bottom) {
   let [free, day] = [plot.x, ""];
   for (const { t0, t1 } of active) {
     const first = Math.ceil(t0 / every) * every;
-    const ticks = first > t1 ? [t0] : Array.from({ length: Math.min(200, Math.floor((t1 - first) / every) + 1) }, (_, i) => first + i * every);
+    const ticks =
+      first > t1
+        ? [t0]
+        : Array.from({ length: Math.min(200, Math.floor((t1 - first) / every) + 1) }, (_, i) => first + i * every);
     for (const tick of ticks) {
       const x = plot.x + toPlace(axis, tick) * plot.width;
       const text = ordinal ? countText(tick) : tickText(tick, first > t1 ? 1e6 : every, day);
@@ -1192,7 +1317,9 @@ function drawTicks(app, g, bottom) {
   }
 }
 
-const niceCount = (least) => [1, 2, 5].map((n) => n * 10 ** Math.floor(Math.log10(Math.max(1, least)))).find((n) => n >= least) ?? 10 ** Math.ceil(Math.log10(least));
+const niceCount = (least) =>
+  [1, 2, 5].map((n) => n * 10 ** Math.floor(Math.log10(Math.max(1, least)))).find((n) => n >= least) ??
+  10 ** Math.ceil(Math.log10(least));
 
 /** Writes a tick: the day where it is a new one, else the time. */
 function tickText(time, every, day) {
@@ -1209,7 +1336,13 @@ function drawDot(app, g, step, mode) {
   const { tape, points } = app;
   const number = numberAt(tape, step);
   const row = rowAt(tape, number);
-  const sprite = spriteOf(app, tape.type[number], kindOfDot(app, step, mode), row?.inserted || row?.edited !== undefined, points.radius > 3 && lateRows(tape)[number] === 1);
+  const sprite = spriteOf(
+    app,
+    tape.type[number],
+    kindOfDot(app, step, mode),
+    row?.inserted || row?.edited !== undefined,
+    points.radius > 3 && lateRows(tape)[number] === 1,
+  );
   const half = sprite.half;
   g.drawImage(sprite.bitmap, points.x[step] - half, points.y[step] - half, half * 2, half * 2);
 }
@@ -1277,7 +1410,8 @@ function drawDense(app, g, mode) {
     counts.forEach((count, bin) => {
       const from = Math.floor(toPlace(axis, tape.start + bin * width) * cells);
       const to = Math.max(from + 1, Math.floor(toPlace(axis, tape.start + (bin + 1) * width) * cells));
-      for (let cell = Math.max(0, from); cell < Math.min(cells, to); cell += 1) sums[lanes.lane[type]][cell] += count / (to - from);
+      for (let cell = Math.max(0, from); cell < Math.min(cells, to); cell += 1)
+        sums[lanes.lane[type]][cell] += count / (to - from);
     });
   });
   const most = Math.max(1, ...sums.map((cell) => Math.max(...cell)));
@@ -1286,7 +1420,13 @@ function drawDense(app, g, mode) {
     g.globalAlpha = mode === "past" ? 1 : 0.32;
     counts.forEach((count, cell) => {
       const tall = count && Math.max(1.5, Math.sqrt(count / most) * (plot.lane - 3));
-      if (tall) g.fillRect(plot.x + (cell * plot.width) / cells, FLAG_HEIGHT + (i + 0.5) * plot.lane - tall / 2, plot.width / cells + 0.3, tall);
+      if (tall)
+        g.fillRect(
+          plot.x + (cell * plot.width) / cells,
+          FLAG_HEIGHT + (i + 0.5) * plot.lane - tall / 2,
+          plot.width / cells + 0.3,
+          tall,
+        );
     });
   });
 }
@@ -1348,7 +1488,8 @@ function drawHistogram(app, g, counts, colours, { x, width, height }) {
   g.fillText(`up to ${countText(Math.round(most))}`, x - 8, 2);
 }
 
-const xOf = (app, step) => (app.points ? app.points.x[step] : app.plot.x + toPlace(app.axis, timeAt(app.tape, step)) * app.plot.width);
+const xOf = (app, step) =>
+  app.points ? app.points.x[step] : app.plot.x + toPlace(app.axis, timeAt(app.tape, step)) * app.plot.width;
 
 /** Paints a step. */
 function paint(app) {
@@ -1381,8 +1522,10 @@ const MOST_MENDED = 120;
 function mendCut(app, g, step, cut) {
   const { points, tape } = app;
   const reach = points.radius * 1.5 + 6;
-  for (let i = step + 1; i <= Math.min(tape.n, step + MOST_MENDED) && points.x[i] < cut + reach; i += 1) mend(app, g, i, "future");
-  for (let i = Math.max(1, step - MOST_MENDED); i <= step; i += 1) if (points.x[i] > cut - reach) mend(app, g, i, "past");
+  for (let i = step + 1; i <= Math.min(tape.n, step + MOST_MENDED) && points.x[i] < cut + reach; i += 1)
+    mend(app, g, i, "future");
+  for (let i = Math.max(1, step - MOST_MENDED); i <= step; i += 1)
+    if (points.x[i] > cut - reach) mend(app, g, i, "past");
 }
 
 function mend(app, g, step, mode) {
@@ -1485,7 +1628,8 @@ function paintBand(app, g, [from, to], height) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Pointing at the timeline: press and drag to scrub, drag over the histogram to choose a window.
 
-const placeAt = (app, event, canvas) => clamp((event.clientX - canvas.getBoundingClientRect().left - app.plot.x) / app.plot.width, 0, 1);
+const placeAt = (app, event, canvas) =>
+  clamp((event.clientX - canvas.getBoundingClientRect().left - app.plot.x) / app.plot.width, 0, 1);
 
 /** Returns the instant at a place of an axis; by position it is that of the event there. */
 function timeOn(app, axis, place) {
@@ -1543,7 +1687,11 @@ function tipOf(app, step) {
   const { tape } = app;
   const row = eventAt(tape, step);
   const number = numberAt(tape, step);
-  const notes = [row && tape.skipped.has(row.id) && "switched off", row?.inserted && "added", row?.edited !== undefined && "changed"];
+  const notes = [
+    row && tape.skipped.has(row.id) && "switched off",
+    row?.inserted && "added",
+    row?.edited !== undefined && "changed",
+  ];
   if (lateRows(tape)[number]) notes.push(`recorded ${durationText(tape.recorded[number] - tape.time[number])} later`);
   if (row?.error !== undefined) notes.push("the fold failed here");
   return [`${step}  ${nameOf(tape, step)}`, instantText(timeAt(tape, step)), ...notes.filter(Boolean)].join("\n");
@@ -1580,8 +1728,13 @@ function watchBrush(app, host, canvas) {
     const axis = app.overview ? app.overview.axis : app.wholeAxis;
     const pressed = from;
     [from, app.brushing] = [null, null];
-    if (band) setWindow(app, band.map((place) => timeOn(app, axis, place)));
-    else if (pressed !== null && app.tape && !app.overview && event.detail < 2) goTo(app, stepAtTime(app.tape, timeOn(app, axis, pressed)));
+    if (band)
+      setWindow(
+        app,
+        band.map((place) => timeOn(app, axis, place)),
+      );
+    else if (pressed !== null && app.tape && !app.overview && event.detail < 2)
+      goTo(app, stepAtTime(app.tape, timeOn(app, axis, pressed)));
   });
   app.on(host, "pointercancel", () => {
     [from, app.brushing] = [null, null];
@@ -1631,7 +1784,23 @@ function brushKey(app, event) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Elements. Everything that can be pressed is a real control with a name.
 
-const OWN = new Set(["value", "checked", "disabled", "hidden", "type", "min", "max", "step", "placeholder", "colSpan", "selected", "spellcheck", "htmlFor", "id", "tabIndex"]);
+const OWN = new Set([
+  "value",
+  "checked",
+  "disabled",
+  "hidden",
+  "type",
+  "min",
+  "max",
+  "step",
+  "placeholder",
+  "colSpan",
+  "selected",
+  "spellcheck",
+  "htmlFor",
+  "id",
+  "tabIndex",
+]);
 const FOCUSABLE = new Set(["button", "input", "select", "textarea", "summary"]);
 
 /** Makes an element; `part` names it for tests and styles, `act` is what a press does, with `arg`. */
@@ -1652,7 +1821,9 @@ function h(tag, props, ...children) {
   }
   // Notebook 7 takes keys before they get here, unless the element that has the focus says no.
   if (FOCUSABLE.has(tag) || rest.tabIndex === 0) node.dataset.lmSuppressShortcuts = "true";
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+  node.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""),
+  );
   return node;
 }
 
@@ -1686,15 +1857,28 @@ function icon(name) {
 
 /** Shows the shape and colour that a type has in the timeline. */
 function swatch(app, type) {
-  const picture = svg("svg", { viewBox: "0 0 16 16", width: 12, height: 12, "aria-hidden": "true", class: "es-swatch" });
-  const d = { circle: "M8 2a6 6 0 1 0 .01 0z", square: "M3 3h10v10H3z", diamond: "M8 0l8 8-8 8-8-8z", triangle: "M8 1l7 13H1z" };
+  const picture = svg("svg", {
+    viewBox: "0 0 16 16",
+    width: 12,
+    height: 12,
+    "aria-hidden": "true",
+    class: "es-swatch",
+  });
+  const d = {
+    circle: "M8 2a6 6 0 1 0 .01 0z",
+    square: "M3 3h10v10H3z",
+    diamond: "M8 0l8 8-8 8-8-8z",
+    triangle: "M8 1l7 13H1z",
+  };
   picture.append(svg("path", { d: d[shapeOf(app, type)], fill: `var(--es-c${type % HUES})` }));
   return picture;
 }
 
 const text = (value) => h("bdi", { dir: "auto" }, String(value));
-const iconButton = (name, label, act, arg, more) => h("button", { class: "es-ghost", act, arg, label, ...more }, icon(name));
-const options = (pairsOf, chosen) => pairsOf.map(([value, label]) => h("option", { value, selected: value === chosen }, label ?? value));
+const iconButton = (name, label, act, arg, more) =>
+  h("button", { class: "es-ghost", act, arg, label, ...more }, icon(name));
+const options = (pairsOf, chosen) =>
+  pairsOf.map(([value, label]) => h("option", { value, selected: value === chosen }, label ?? value));
 
 /** Replaces what is in an element; the control that had the focus has it again. */
 function refill(host, ...children) {
@@ -1720,51 +1904,150 @@ function kernelButton(app, props, ...children) {
 
 function buildReplay(app) {
   const ui = app.ui;
-  ui.replay = h("div", { class: "es-one", part: "one", hidden: true }, buildHead(app), buildTimeline(app), buildTransport(app), buildJumps(app), buildPanels(app), buildEvents(app));
+  ui.replay = h(
+    "div",
+    { class: "es-one", part: "one", hidden: true },
+    buildHead(app),
+    buildTimeline(app),
+    buildTransport(app),
+    buildJumps(app),
+    buildPanels(app),
+    buildEvents(app),
+  );
 }
 
 function buildHead(app) {
   const { ui } = app;
   ui.title = h("h2", { class: "es-title", part: "title" });
   ui.badge = h("span", { class: "es-badge", part: "badge", hidden: true });
-  ui.search = h("input", { type: "search", part: "search", label: "Search in ids, types, streams and payloads", placeholder: "/ search", spellcheck: false });
+  ui.search = h("input", {
+    type: "search",
+    part: "search",
+    label: "Search in ids, types, streams and payloads",
+    placeholder: "/ search",
+    spellcheck: false,
+  });
   ui.count = h("span", { class: "es-count", part: "search-count" });
-  ui.menu = h("div", { class: "es-menu", part: "export-menu", hidden: true, role: "group", "aria-label": "Export as" },
-    [["html", "Page that replays offline (HTML)"], ["png", "Picture (PNG)"], ["gif", "Animation (GIF)"], ["parquet", "Events (Parquet)"]].map(([arg, name]) => kernelButton(app, { act: "export", arg, part: `export-${arg}` }, name)),
-    !app.alive && h("p", { class: "es-why" }, `Exporting ${NEEDS_KERNEL}; this page can be passed on as it is.`));
-  ui.backButton = h("button", { part: "all-entities", act: "leave", hidden: true, label: "Back to all entities" }, "‹ All entities");
-  return h("header", { class: "es-head" },
-    ui.backButton, ui.title, ui.badge,
+  ui.menu = h(
+    "div",
+    { class: "es-menu", part: "export-menu", hidden: true, role: "group", "aria-label": "Export as" },
+    [
+      ["html", "Page that replays offline (HTML)"],
+      ["png", "Picture (PNG)"],
+      ["gif", "Animation (GIF)"],
+      ["parquet", "Events (Parquet)"],
+    ].map(([arg, name]) => kernelButton(app, { act: "export", arg, part: `export-${arg}` }, name)),
+    !app.alive && h("p", { class: "es-why" }, `Exporting ${NEEDS_KERNEL}; this page can be passed on as it is.`),
+  );
+  ui.backButton = h(
+    "button",
+    { part: "all-entities", act: "leave", hidden: true, label: "Back to all entities" },
+    "‹ All entities",
+  );
+  return h(
+    "header",
+    { class: "es-head" },
+    ui.backButton,
+    ui.title,
+    ui.badge,
     h("span", { class: "es-spring" }),
-    h("span", { class: "es-group", role: "search" }, ui.search, iconButton("prev", "Previous match (N)", "match", -1, { part: "search-prev" }), iconButton("next", "Next match (n)", "match", 1, { part: "search-next" }), ui.count),
-    h("span", { class: "es-group" },
+    h(
+      "span",
+      { class: "es-group", role: "search" },
+      ui.search,
+      iconButton("prev", "Previous match (N)", "match", -1, { part: "search-prev" }),
+      iconButton("next", "Next match (n)", "match", 1, { part: "search-next" }),
+      ui.count,
+    ),
+    h(
+      "span",
+      { class: "es-group" },
       h("button", { part: "code", act: "code", label: "Copy as code or as SQL" }, "Copy as code"),
-      h("span", { class: "es-anchor" }, h("button", { part: "export", act: "menu", "aria-expanded": "false" }, "Export ▾"), ui.menu),
+      h(
+        "span",
+        { class: "es-anchor" },
+        h("button", { part: "export", act: "menu", "aria-expanded": "false" }, "Export ▾"),
+        ui.menu,
+      ),
       app.alive && h("button", { part: "refresh", act: "refresh", label: "Read the store again" }, "Refresh"),
-      h("button", { part: "help", act: "help", label: "Keyboard help (?)" }, "?")),
+      h("button", { part: "help", act: "help", label: "Keyboard help (?)" }, "?"),
+    ),
   );
 }
 
 function buildTimeline(app) {
   const { ui } = app;
   ui.density = h("canvas", { role: "img", "aria-label": "Events over time" });
-  ui.densityHost = h("div", { class: "es-density", part: "density", tabIndex: 0, role: "group", "aria-label": "Window of time: drag to choose; plus and minus zoom, arrows move, Shift and arrows resize, 0 shows all" }, ui.density);
+  ui.densityHost = h(
+    "div",
+    {
+      class: "es-density",
+      part: "density",
+      tabIndex: 0,
+      role: "group",
+      "aria-label":
+        "Window of time: drag to choose; plus and minus zoom, arrows move, Shift and arrows resize, 0 shows all",
+    },
+    ui.density,
+  );
   ui.canvas = h("canvas", { role: "img", part: "canvas", "aria-label": "Timeline" });
-  ui.stage = h("div", { class: "es-lanes", part: "timeline", tabIndex: 0, role: "group", "aria-label": "Timeline: Left and Right go from event to event" }, ui.canvas);
+  ui.stage = h(
+    "div",
+    {
+      class: "es-lanes",
+      part: "timeline",
+      tabIndex: 0,
+      role: "group",
+      "aria-label": "Timeline: Left and Right go from event to event",
+    },
+    ui.canvas,
+  );
   ui.tip = h("div", { class: "es-tip", part: "tip", hidden: true, dir: "auto" });
   ui.summary = h("p", { class: "es-summary", part: "summary" });
-  ui.slider = h("input", { type: "range", class: "es-slider", part: "slider", label: "Step", min: 0, max: 1, value: 0 });
-  ui.legend = h("div", { class: "es-legend", part: "legend", role: "group", "aria-label": "Types and services: press to hide or show" });
+  ui.slider = h("input", {
+    type: "range",
+    class: "es-slider",
+    part: "slider",
+    label: "Step",
+    min: 0,
+    max: 1,
+    value: 0,
+  });
+  ui.legend = h("div", {
+    class: "es-legend",
+    part: "legend",
+    role: "group",
+    "aria-label": "Types and services: press to hide or show",
+  });
   ui.bookmarks = h("div", { class: "es-chips", part: "bookmarks" });
-  return h("section", { class: "es-time", "aria-label": "Time" }, ui.summary, ui.densityHost, ui.stage, ui.slider, ui.bookmarks, ui.legend);
+  return h(
+    "section",
+    { class: "es-time", "aria-label": "Time" },
+    ui.summary,
+    ui.densityHost,
+    ui.stage,
+    ui.slider,
+    ui.bookmarks,
+    ui.legend,
+  );
 }
 
 function pick(app, trait, label, pairsOf) {
-  return h("label", { class: "es-pick" }, h("span", {}, label), (app.ui[`pick_${trait}`] = h("select", { trait, part: `choose-${trait}` }, options(pairsOf))));
+  return h(
+    "label",
+    { class: "es-pick" },
+    h("span", {}, label),
+    (app.ui[`pick_${trait}`] = h("select", { trait, part: `choose-${trait}` }, options(pairsOf))),
+  );
 }
 
 function tick(app, trait, label, title) {
-  return h("label", { class: "es-tick", title }, (app.ui[trait] = h("input", { type: "checkbox", trait, part: trait.replaceAll("_", "-") })), label);
+  return h(
+    "label",
+    { class: "es-tick", title },
+    (app.ui[trait] = h("input", { type: "checkbox", trait, part: trait.replaceAll("_", "-") })),
+    label,
+  );
 }
 
 function buildTransport(app) {
@@ -1774,24 +2057,69 @@ function buildTransport(app) {
   ui.position = h("output", { class: "es-position", part: "position" });
   ui.markA = h("button", { part: "mark-a", act: "mark", arg: "A" });
   ui.markB = h("button", { part: "mark-b", act: "mark", arg: "B" });
-  return h("div", { class: "es-bar", role: "group", "aria-label": "Playing" },
-    h("span", { class: "es-group es-joined" }, button("first", "First (Home)"), button("back", "Back one event (Left)"), ui.play, button("forward", "Forward one event (Right)"), button("last", "Last (End)")),
+  return h(
+    "div",
+    { class: "es-bar", role: "group", "aria-label": "Playing" },
+    h(
+      "span",
+      { class: "es-group es-joined" },
+      button("first", "First (Home)"),
+      button("back", "Back one event (Left)"),
+      ui.play,
+      button("forward", "Forward one event (Right)"),
+      button("last", "Last (End)"),
+    ),
     ui.position,
     h("span", { class: "es-spring" }),
-    h("span", { class: "es-group" }, ui.markA, ui.markB, h("button", { part: "bookmark", act: "bookmark", label: "Bookmark this step (m)" }, icon("flag"), "Bookmark")),
-    h("span", { class: "es-group" },
-      pick(app, "speed", "Speed", SPEEDS.map((speed) => [String(speed), `${speed}/s`])),
-      pick(app, "pace", "Pace", [["steady", "steady"], ["live", "live"]]),
+    h(
+      "span",
+      { class: "es-group" },
+      ui.markA,
+      ui.markB,
+      h("button", { part: "bookmark", act: "bookmark", label: "Bookmark this step (m)" }, icon("flag"), "Bookmark"),
+    ),
+    h(
+      "span",
+      { class: "es-group" },
+      pick(
+        app,
+        "speed",
+        "Speed",
+        SPEEDS.map((speed) => [String(speed), `${speed}/s`]),
+      ),
+      pick(app, "pace", "Pace", [
+        ["steady", "steady"],
+        ["live", "live"],
+      ]),
       tick(app, "loop", "Loop", "Play over and over: between the marks, else in the window, else everything"),
-      tick(app, "fold_gaps", "Fold idle gaps", "Times in which nothing happens are cut out of the axis, with a visible break")),
+      tick(
+        app,
+        "fold_gaps",
+        "Fold idle gaps",
+        "Times in which nothing happens are cut out of the axis, with a visible break",
+      ),
+    ),
   );
 }
 
 function buildLooks(app) {
-  return h("span", { class: "es-group" },
-      pick(app, "slider", "Slider by", [["event", "event"], ["time", "time"]]),
-      pick(app, "clock", "Clock", [["effective_at", "effective"], ["recorded_at", "recorded"], ["position", "position"]]),
-      pick(app, "lanes", "Lanes", [["service", "service"], ["type", "type"], ["stream", "stream"]]),
+  return h(
+    "span",
+    { class: "es-group" },
+    pick(app, "slider", "Slider by", [
+      ["event", "event"],
+      ["time", "time"],
+    ]),
+    pick(app, "clock", "Clock", [
+      ["effective_at", "effective"],
+      ["recorded_at", "recorded"],
+      ["position", "position"],
+    ]),
+    pick(app, "lanes", "Lanes", [
+      ["service", "service"],
+      ["type", "type"],
+      ["stream", "stream"],
+    ]),
   );
 }
 
@@ -1799,13 +2127,50 @@ function buildJumps(app) {
   const { ui } = app;
   ui.fieldJump = h("select", { part: "jump-field", label: "Field to watch" });
   ui.typeJump = h("select", { part: "jump-type", label: "Type to go to" });
-  ui.goto = h("input", { part: "goto", label: "Go to a step number, an event id, or an instant", placeholder: "step, event id or time", spellcheck: false, type: "text" });
-  const arrows = (act, what, key) => h("span", { class: "es-joined" }, iconButton("prev", `Previous ${what}`, act, -1, { part: `${act}-prev` }), iconButton("next", `Next ${what}${key ? ` (${key})` : ""}`, act, 1, { part: `${act}-next` }));
-  return h("div", { class: "es-bar es-jumps", role: "group", "aria-label": "Jumps" },
-    h("span", { class: "es-group" }, h("span", { class: "es-muted" }, "Change of"), ui.fieldJump, arrows("jump-field", "change of the field", "f")),
-    h("span", { class: "es-group" }, h("span", { class: "es-muted" }, "Type"), ui.typeJump, arrows("jump-type", "event of the type", "t")),
-    h("span", { class: "es-group" }, h("span", { class: "es-muted" }, "Failure"), arrows("jump-failure", "failure", "e")),
-    h("span", { class: "es-group" }, h("span", { class: "es-muted" }, "Go to"), ui.goto, h("button", { part: "goto-go", act: "goto" }, "Go")),
+  ui.goto = h("input", {
+    part: "goto",
+    label: "Go to a step number, an event id, or an instant",
+    placeholder: "step, event id or time",
+    spellcheck: false,
+    type: "text",
+  });
+  const arrows = (act, what, key) =>
+    h(
+      "span",
+      { class: "es-joined" },
+      iconButton("prev", `Previous ${what}`, act, -1, { part: `${act}-prev` }),
+      iconButton("next", `Next ${what}${key ? ` (${key})` : ""}`, act, 1, { part: `${act}-next` }),
+    );
+  return h(
+    "div",
+    { class: "es-bar es-jumps", role: "group", "aria-label": "Jumps" },
+    h(
+      "span",
+      { class: "es-group" },
+      h("span", { class: "es-muted" }, "Change of"),
+      ui.fieldJump,
+      arrows("jump-field", "change of the field", "f"),
+    ),
+    h(
+      "span",
+      { class: "es-group" },
+      h("span", { class: "es-muted" }, "Type"),
+      ui.typeJump,
+      arrows("jump-type", "event of the type", "t"),
+    ),
+    h(
+      "span",
+      { class: "es-group" },
+      h("span", { class: "es-muted" }, "Failure"),
+      arrows("jump-failure", "failure", "e"),
+    ),
+    h(
+      "span",
+      { class: "es-group" },
+      h("span", { class: "es-muted" }, "Go to"),
+      ui.goto,
+      h("button", { part: "goto-go", act: "goto" }, "Go"),
+    ),
     h("span", { class: "es-spring" }),
     buildLooks(app),
   );
@@ -1813,16 +2178,39 @@ function buildJumps(app) {
 
 function buildPanels(app) {
   const { ui } = app;
-  const panel = (part, name, head, ...body) => h("section", { class: "es-panel", part: `${part}-panel`, "aria-label": name }, h("div", { class: "es-panel-head" }, h("h3", {}, name), head), ...body);
-  const scroll = (part, label) => (ui[part] = h("div", { class: "es-scroll", part, tabIndex: 0, role: "group", "aria-label": label }));
+  const panel = (part, name, head, ...body) =>
+    h(
+      "section",
+      { class: "es-panel", part: `${part}-panel`, "aria-label": name },
+      h("div", { class: "es-panel-head" }, h("h3", {}, name), head),
+      ...body,
+    );
+  const scroll = (part, label) =>
+    (ui[part] = h("div", { class: "es-scroll", part, tabIndex: 0, role: "group", "aria-label": label }));
   ui.eventTools = h("span", { class: "es-group" });
-  ui.stateSearch = h("input", { type: "search", part: "state-search", label: "Search in the state", placeholder: "search fields", spellcheck: false });
-  ui.diffs = h("span", { class: "es-group es-joined", role: "group", "aria-label": "Which diff" },
-    [["step", "Step"], ["marks", "A → B"], ["what-if", "Real → what-if"]].map(([arg, name]) => h("button", { act: "diff", arg, part: `diff-${arg}` }, name)));
-  return h("div", { class: "es-panels" },
+  ui.stateSearch = h("input", {
+    type: "search",
+    part: "state-search",
+    label: "Search in the state",
+    placeholder: "search fields",
+    spellcheck: false,
+  });
+  ui.diffs = h(
+    "span",
+    { class: "es-group es-joined", role: "group", "aria-label": "Which diff" },
+    [
+      ["step", "Step"],
+      ["marks", "A → B"],
+      ["what-if", "Real → what-if"],
+    ].map(([arg, name]) => h("button", { act: "diff", arg, part: `diff-${arg}` }, name)),
+  );
+  return h(
+    "div",
+    { class: "es-panels" },
     panel("payload", "Event", ui.eventTools, scroll("payload", "The event's payload and envelope")),
     panel("state", "State", ui.stateSearch, scroll("state", "The state at this step")),
-    panel("diff", "Diff", ui.diffs, scroll("diff", "What changed")));
+    panel("diff", "Diff", ui.diffs, scroll("diff", "What changed")),
+  );
 }
 
 function buildEvents(app) {
@@ -1832,14 +2220,62 @@ function buildEvents(app) {
   ui.onlyMatches = h("input", { type: "checkbox", part: "only-matches" });
   ui.listed = h("span", { class: "es-muted", part: "listed" });
   ui.rows = h("tbody", {});
-  const heads = [["Pick", "es-c-tick"], ["On", "es-c-tick"], ["Step", "es-c-step"], ["Effective at (UTC)", "es-c-time"], ["Type", "es-c-type"], ["Service", "es-c-service"], ["Stream", "es-c-stream"], ["Payload", "es-c-data"]];
-  ui.table = h("table", { class: "es-table", part: "events", "aria-label": "Events" }, h("thead", {}, h("tr", {}, heads.map(([name, style]) => h("th", { scope: "col", class: style }, name)))), ui.rows);
-  ui.tableHost = h("div", { class: "es-scroll es-rows", part: "events-scroll", tabIndex: 0, role: "group", "aria-label": "Events, scrollable" }, ui.table);
-  return h("section", { class: "es-panel es-events", part: "events-panel", "aria-label": "Events" },
-    h("div", { class: "es-panel-head" }, h("h3", {}, "Events"), ui.listed, h("span", { class: "es-spring" }),
-      h("span", { class: "es-group" }, ui.typeFilter, ui.serviceFilter, h("label", { class: "es-tick" }, ui.onlyMatches, "matches only"),
-        kernelButton(app, { part: "insert", act: "insert", label: "Add event after this one" }, "Add event"), kernelButton(app, { part: "undo", act: "undo", label: "Undo edit: the last one" }, "Undo edit"))),
-    ui.tableHost);
+  const heads = [
+    ["Pick", "es-c-tick"],
+    ["On", "es-c-tick"],
+    ["Step", "es-c-step"],
+    ["Effective at (UTC)", "es-c-time"],
+    ["Type", "es-c-type"],
+    ["Service", "es-c-service"],
+    ["Stream", "es-c-stream"],
+    ["Payload", "es-c-data"],
+  ];
+  ui.table = h(
+    "table",
+    { class: "es-table", part: "events", "aria-label": "Events" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map(([name, style]) => h("th", { scope: "col", class: style }, name)),
+      ),
+    ),
+    ui.rows,
+  );
+  ui.tableHost = h(
+    "div",
+    {
+      class: "es-scroll es-rows",
+      part: "events-scroll",
+      tabIndex: 0,
+      role: "group",
+      "aria-label": "Events, scrollable",
+    },
+    ui.table,
+  );
+  return h(
+    "section",
+    { class: "es-panel es-events", part: "events-panel", "aria-label": "Events" },
+    h(
+      "div",
+      { class: "es-panel-head" },
+      h("h3", {}, "Events"),
+      ui.listed,
+      h("span", { class: "es-spring" }),
+      h(
+        "span",
+        { class: "es-group" },
+        ui.typeFilter,
+        ui.serviceFilter,
+        h("label", { class: "es-tick" }, ui.onlyMatches, "matches only"),
+        kernelButton(app, { part: "insert", act: "insert", label: "Add event after this one" }, "Add event"),
+        kernelButton(app, { part: "undo", act: "undo", label: "Undo edit: the last one" }, "Undo edit"),
+      ),
+    ),
+    ui.tableHost,
+  );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1848,21 +2284,48 @@ function buildEvents(app) {
 function showChrome(app) {
   const { ui, tape } = app;
   const { model } = tape;
-  refill(ui.title, text(model.title), h("small", {}, model.projection ? ` ${model.projection}` : " all payload fields"));
+  refill(
+    ui.title,
+    text(model.title),
+    h("small", {}, model.projection ? ` ${model.projection}` : " all payload fields"),
+  );
   const folds = app.axis.folds;
   const cut = folds.reduce((sum, [from, to]) => sum + to - from, 0);
   const window = get(app, "window");
-  ui.density.setAttribute("aria-label", `${many(tape.n, "event")} over time, ${instantText(tape.start)} to ${instantText(tape.end)} UTC`);
-  refill(ui.summary,
-    h("span", {}, [many(tape.n, "event"), tape.n && `${instantText(tape.start)} – ${instantText(tape.end)} UTC`, folds.length && `${many(folds.length, "idle gap")} folded (${durationText(cut)})`].filter(Boolean).join(" · ")),
+  ui.density.setAttribute(
+    "aria-label",
+    `${many(tape.n, "event")} over time, ${instantText(tape.start)} to ${instantText(tape.end)} UTC`,
+  );
+  refill(
+    ui.summary,
+    h(
+      "span",
+      {},
+      [
+        many(tape.n, "event"),
+        tape.n && `${instantText(tape.start)} – ${instantText(tape.end)} UTC`,
+        folds.length && `${many(folds.length, "idle gap")} folded (${durationText(cut)})`,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ),
     model.note && h("span", { class: "es-note", part: "note" }, model.note),
-    window.length ? h("button", { act: "all", part: "window-all" }, `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`) : "");
-  for (const name of ["pace", "slider", "lanes", "clock"]) ui[`pick_${name}`].value = name === "clock" ? clockOf(app) : get(app, name);
+    window.length
+      ? h(
+          "button",
+          { act: "all", part: "window-all" },
+          `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`,
+        )
+      : "",
+  );
+  for (const name of ["pace", "slider", "lanes", "clock"])
+    ui[`pick_${name}`].value = name === "clock" ? clockOf(app) : get(app, name);
   for (const name of ["loop", "fold_gaps"]) ui[name].checked = get(app, name);
   ui.pick_clock.disabled = !tape.recorded;
   ui.pick_lanes.disabled = !tape.time;
   const speed = String(get(app, "speed"));
-  if (![...ui.pick_speed.options].some(({ value }) => value === speed)) ui.pick_speed.append(h("option", { value: speed }, `${speed}/s`));
+  if (![...ui.pick_speed.options].some(({ value }) => value === speed))
+    ui.pick_speed.append(h("option", { value: speed }, `${speed}/s`));
   ui.pick_speed.value = speed;
   const playing = get(app, "playing");
   refill(ui.play, icon(playing ? "pause" : "play"), playing ? "Pause" : "Play");
@@ -1879,25 +2342,50 @@ function showChrome(app) {
 function showMarks(app) {
   const { ui } = app;
   const marks = get(app, "marks");
-  for (const [name, button] of [["A", ui.markA], ["B", ui.markB]]) {
+  for (const [name, button] of [
+    ["A", ui.markA],
+    ["B", ui.markB],
+  ]) {
     const set = Number.isInteger(marks[name]);
     refill(button, set ? `${name} ${marks[name]}` : `Mark ${name}`);
     button.setAttribute("aria-pressed", String(set));
-    button.setAttribute("aria-label", set ? `${name} ${marks[name]}: a mark; pressed at its step it goes, elsewhere it moves there` : `Mark ${name} here (${name.toLowerCase()})`);
+    button.setAttribute(
+      "aria-label",
+      set
+        ? `${name} ${marks[name]}: a mark; pressed at its step it goes, elsewhere it moves there`
+        : `Mark ${name} here (${name.toLowerCase()})`,
+    );
   }
-  refill(ui.bookmarks, get(app, "bookmarks").map(({ step, label }, i) => h("span", { class: "es-chip" },
-    h("button", { act: "step", arg: step, title: `Go to step ${step}` }, icon("flag"), `${step} `, text(label)),
-    iconButton("edit", `Rename bookmark ${label}`, "rename", i),
-    iconButton("close", `Remove bookmark ${label}`, "unbookmark", i))));
+  refill(
+    ui.bookmarks,
+    get(app, "bookmarks").map(({ step, label }, i) =>
+      h(
+        "span",
+        { class: "es-chip" },
+        h("button", { act: "step", arg: step, title: `Go to step ${step}` }, icon("flag"), `${step} `, text(label)),
+        iconButton("edit", `Rename bookmark ${label}`, "rename", i),
+        iconButton("close", `Remove bookmark ${label}`, "unbookmark", i),
+      ),
+    ),
+  );
 }
 
 function showBadge(app) {
   const { ui, tape } = app;
   const rows = tape.model.complete ? allRows(tape) : [...tape.chunks.values()].flatMap((chunk) => chunk.rows);
-  const counts = [[get(app, "skipped").length, "off"], [rows.filter((row) => row.edited !== undefined && !row.inserted).length, "changed"], [rows.filter((row) => row.inserted).length, "added"]];
+  const counts = [
+    [get(app, "skipped").length, "off"],
+    [rows.filter((row) => row.edited !== undefined && !row.inserted).length, "changed"],
+    [rows.filter((row) => row.inserted).length, "added"],
+  ];
   const told = counts.filter(([n]) => n).map(([n, what], i) => `${i ? n : many(n, "event")} ${what}`);
   ui.badge.hidden = !told.length;
-  if (told.length) refill(ui.badge, `what-if: ${told.join(", ")}`, iconButton("close", "Put all back: no what-if", "restore", undefined, { part: "restore" }));
+  if (told.length)
+    refill(
+      ui.badge,
+      `what-if: ${told.join(", ")}`,
+      iconButton("close", "Put all back: no what-if", "restore", undefined, { part: "restore" }),
+    );
 }
 
 const MOST_LEGEND = 14;
@@ -1909,23 +2397,48 @@ function showLegend(app) {
   const entry = (kind, hidden, swatchOf) => (index, name) => {
     const shown = !hidden.has(name);
     const count = app.counts[kind][index];
-    return h("button", { act: `hide-${kind}`, arg: name, class: "es-key", "aria-pressed": String(shown), title: `${shown ? "Hide" : "Show"} ${name} (it counts in the state all the same)` }, swatchOf?.(index), text(name), h("span", { class: "es-muted" }, countText(count)));
+    return h(
+      "button",
+      {
+        act: `hide-${kind}`,
+        arg: name,
+        class: "es-key",
+        "aria-pressed": String(shown),
+        title: `${shown ? "Hide" : "Show"} ${name} (it counts in the state all the same)`,
+      },
+      swatchOf?.(index),
+      text(name),
+      h("span", { class: "es-muted" }, countText(count)),
+    );
   };
   const order = types.map((_, i) => i).sort((a, b) => app.counts.type[b] - app.counts.type[a]);
   const kept = app.allKeys ? order.slice(0, 400) : order.slice(0, MOST_LEGEND);
   const typeKey = entry("type", app.hiddenTypes, (index) => swatch(app, index));
   const serviceKey = entry("service", app.hiddenServices);
-  refill(ui.legend,
+  refill(
+    ui.legend,
     kept.map((index) => typeKey(index, types[index])),
-    order.length > MOST_LEGEND && h("button", { act: "keys", class: "es-key", "aria-expanded": String(!!app.allKeys) }, app.allKeys ? "fewer types" : `${many(order.length - MOST_LEGEND, "more type")}`),
+    order.length > MOST_LEGEND &&
+      h(
+        "button",
+        { act: "keys", class: "es-key", "aria-expanded": String(!!app.allKeys) },
+        app.allKeys ? "fewer types" : `${many(order.length - MOST_LEGEND, "more type")}`,
+      ),
     services.length > 1 && h("span", { class: "es-divide", "aria-hidden": "true" }),
-    services.length > 1 && services.slice(0, 40).map((name, index) => serviceKey(index, name)));
+    services.length > 1 && services.slice(0, 40).map((name, index) => serviceKey(index, name)),
+  );
 }
 
 function countKinds(tape) {
-  const counts = { type: new Float64Array(tape.model.types.length), service: new Float64Array(tape.model.services.length) };
+  const counts = {
+    type: new Float64Array(tape.model.types.length),
+    service: new Float64Array(tape.model.services.length),
+  };
   if (tape.type) for (const code of tape.type) counts.type[code] += 1;
-  else tape.model.timeline.density?.types.forEach((bins, type) => (counts.type[type] = bins.reduce((sum, n) => sum + n, 0)));
+  else
+    tape.model.timeline.density?.types.forEach(
+      (bins, type) => (counts.type[type] = bins.reduce((sum, n) => sum + n, 0)),
+    );
   for (const code of tape.service ?? []) counts.service[code] += 1;
   return counts;
 }
@@ -1945,7 +2458,13 @@ function fillFields(app) {
   const { ui, tape } = app;
   const field = get(app, "field");
   const names = fieldNames(app);
-  refill(ui.fieldJump, options([["", "choose a field"], ...[...new Set([...(field ? [field] : []), ...names])].map((name) => [name, name])], field));
+  refill(
+    ui.fieldJump,
+    options(
+      [["", "choose a field"], ...[...new Set([...(field ? [field] : []), ...names])].map((name) => [name, name])],
+      field,
+    ),
+  );
   app.fieldsOf = tape;
 }
 
@@ -1953,7 +2472,9 @@ function fillFields(app) {
 function fieldNames(app) {
   const { tape } = app;
   if (tape.columns.length || tape.moves) return tape.columns.map(({ name }) => name);
-  return Object.keys(Object.assign({}, ...[...tape.chunks.values()].flatMap((chunk) => chunk.rows.map((row) => row.state ?? {}))));
+  return Object.keys(
+    Object.assign({}, ...[...tape.chunks.values()].flatMap((chunk) => chunk.rows.map((row) => row.state ?? {}))),
+  );
 }
 
 /** Writes where the step is, in words. */
@@ -1975,7 +2496,15 @@ function showPlace(app) {
   ui.slider.dataset.by = byTime ? "time" : "event";
   ui.slider.setAttribute("aria-valuetext", placeText(app));
   const time = step ? instantText(timeAt(tape, step)) : "";
-  refill(ui.position, h("b", {}, `${countText(step)}`), ` / ${countText(tape.n)}`, time && h("span", { class: "es-time-now" }, time), step ? h("b", { class: "es-name", dir: "auto" }, nameOf(tape, step)) : h("span", { class: "es-muted" }, "before the first event"));
+  refill(
+    ui.position,
+    h("b", {}, `${countText(step)}`),
+    ` / ${countText(tape.n)}`,
+    time && h("span", { class: "es-time-now" }, time),
+    step
+      ? h("b", { class: "es-name", dir: "auto" }, nameOf(tape, step))
+      : h("span", { class: "es-muted" }, "before the first event"),
+  );
 }
 
 /** Tells the step to those who listen, at most once a second, and not while it plays. */
@@ -2012,19 +2541,59 @@ function treeNode(app, scope, path, name, old, now, depth) {
   const kind = old === ABSENT ? "added" : now === ABSENT ? "removed" : same(old, now) ? null : "changed";
   const where = pathText(path);
   const key = `${scope} ${where}`;
-  const parts = pairs(old === ABSENT ? emptyLike(value) : old, now === ABSENT ? emptyLike(value) : now) ?? pairs(emptyLike(value), value);
+  const parts =
+    pairs(old === ABSENT ? emptyLike(value) : old, now === ABSENT ? emptyLike(value) : now) ??
+    pairs(emptyLike(value), value);
   const branch = Boolean(parts?.length);
   const open = branch && (app.open.get(key) ?? (depth < 2 && parts.length <= 40));
   const forced = branch && scope === "state" && app.needle !== "";
   const children = open || forced ? childNodes(app, scope, path, parts, depth, key) : [];
-  if (scope === "state" && app.needle && !children.length && !`${where} ${branch ? "" : valueText(value)}`.toLowerCase().includes(app.needle)) return null;
-  const line = h("div", { class: `es-node${kind ? ` es-${kind}` : ""}`, "data-path": scope === "state" ? where : undefined, "data-change": kind },
-    h("span", { class: "es-sign", title: kind, role: kind ? "img" : undefined, "aria-label": kind }, kind ? SIGNS[kind] : ""),
-    branch ? h("button", { class: "es-twist", act: "open", arg: key, "aria-expanded": String(open || forced), label: `${where || name}: ${open ? "fold" : "unfold"}` }, open || forced ? "▾" : "▸") : h("span", { class: "es-twist" }),
+  if (
+    scope === "state" &&
+    app.needle &&
+    !children.length &&
+    !`${where} ${branch ? "" : valueText(value)}`.toLowerCase().includes(app.needle)
+  )
+    return null;
+  const line = h(
+    "div",
+    {
+      class: `es-node${kind ? ` es-${kind}` : ""}`,
+      "data-path": scope === "state" ? where : undefined,
+      "data-change": kind,
+    },
+    h(
+      "span",
+      { class: "es-sign", title: kind, role: kind ? "img" : undefined, "aria-label": kind },
+      kind ? SIGNS[kind] : "",
+    ),
+    branch
+      ? h(
+          "button",
+          {
+            class: "es-twist",
+            act: "open",
+            arg: key,
+            "aria-expanded": String(open || forced),
+            label: `${where || name}: ${open ? "fold" : "unfold"}`,
+          },
+          open || forced ? "▾" : "▸",
+        )
+      : h("span", { class: "es-twist" }),
     nameOfNode(app, scope, where, name),
     valueOfNode(app, key, value, branch, open || forced, parts),
-    kind === "changed" && scope === "state" && !branch ? h("span", { class: "es-was" }, "was ", text(clipped(valueText(old), 40))) : null,
-    scope === "state" ? h("span", { class: "es-tools" }, iconButton("pin", `${get(app, "pinned").includes(where) ? "Unpin" : "Pin"} ${where}`, "pin", where), iconButton("copy", `Copy path ${where}`, "copy-path", where)) : null);
+    kind === "changed" && scope === "state" && !branch
+      ? h("span", { class: "es-was" }, "was ", text(clipped(valueText(old), 40)))
+      : null,
+    scope === "state"
+      ? h(
+          "span",
+          { class: "es-tools" },
+          iconButton("pin", `${get(app, "pinned").includes(where) ? "Unpin" : "Pin"} ${where}`, "pin", where),
+          iconButton("copy", `Copy path ${where}`, "copy-path", where),
+        )
+      : null,
+  );
   return h("li", {}, line, children.length ? h("ul", {}, children) : null);
 }
 
@@ -2033,8 +2602,12 @@ const clipped = (value, most) => (value.length > most ? `${value.slice(0, most)}
 
 function childNodes(app, scope, path, parts, depth, key) {
   const most = app.more.get(key) ?? 100;
-  const kept = parts.slice(0, most).map(([name, old, now]) => treeNode(app, scope, [...path, name], name, old, now, depth + 1)).filter(Boolean);
-  if (parts.length > most) kept.push(h("li", {}, h("button", { act: "more", arg: key }, `${countText(parts.length - most)} more`)));
+  const kept = parts
+    .slice(0, most)
+    .map(([name, old, now]) => treeNode(app, scope, [...path, name], name, old, now, depth + 1))
+    .filter(Boolean);
+  if (parts.length > most)
+    kept.push(h("li", {}, h("button", { act: "more", arg: key }, `${countText(parts.length - most)} more`)));
   return kept;
 }
 
@@ -2042,22 +2615,46 @@ function nameOfNode(app, scope, where, name) {
   const shown = typeof name === "number" ? `[${name}]` : name;
   if (scope !== "state") return h("span", { class: "es-name", dir: "auto" }, shown);
   const watched = get(app, "field") === where;
-  return h("button", { class: "es-field", act: "watch", arg: where, "aria-pressed": String(watched), title: `${watched ? "Watched" : "Watch"} ${where}: f goes to its next change`, dir: "auto" }, shown);
+  return h(
+    "button",
+    {
+      class: "es-field",
+      act: "watch",
+      arg: where,
+      "aria-pressed": String(watched),
+      title: `${watched ? "Watched" : "Watch"} ${where}: f goes to its next change`,
+      dir: "auto",
+    },
+    shown,
+  );
 }
 
 const LONG = 140;
 
 function valueOfNode(app, key, value, branch, open, parts) {
   if (branch) {
-    const flatList = Array.isArray(value) && !open && value.length <= 6 && value.every((item) => item === null || typeof item !== "object" || item instanceof Exact);
+    const flatList =
+      Array.isArray(value) &&
+      !open &&
+      value.length <= 6 &&
+      value.every((item) => item === null || typeof item !== "object" || item instanceof Exact);
     const what = Array.isArray(value) ? many(parts.length, "item") : many(parts.length, "field");
     return h("span", { class: "es-muted" }, flatList ? clipped(jsonText(value), 60) : what);
   }
   const whole = valueText(value);
   if (whole.length <= LONG) return h("span", { class: `es-value es-${kindOf(value)}`, dir: "auto" }, whole || '""');
   const all = app.open.get(`${key} text`);
-  return h("span", { class: `es-value es-${kindOf(value)}`, dir: "auto", title: clipped(whole, 1000) }, all ? whole : clipped(whole, LONG), " ",
-    h("button", { class: "es-link", act: "open-text", arg: `${key} text` }, all ? "less" : `all ${countText(whole.length)} characters`));
+  return h(
+    "span",
+    { class: `es-value es-${kindOf(value)}`, dir: "auto", title: clipped(whole, 1000) },
+    all ? whole : clipped(whole, LONG),
+    " ",
+    h(
+      "button",
+      { class: "es-link", act: "open-text", arg: `${key} text` },
+      all ? "less" : `all ${countText(whole.length)} characters`,
+    ),
+  );
 }
 
 /** Makes a tree of a value; `before` is what it is compared with. */
@@ -2071,22 +2668,59 @@ function showState(app, step) {
   const [before, now] = [step > 0 ? stateAt(tape, step - 1) : null, stateAt(tape, step)];
   const row = eventAt(tape, step);
   const notes = [];
-  if (row?.error !== undefined) notes.push(h("p", { class: "es-error", part: "fold-error", role: "alert" }, "The fold failed at this event; the state is as it was before. ", text(row.error)));
-  else if (!tape.moves && tape.skipped.size && !app.alive) notes.push(h("p", { class: "es-error" }, `This fold is Python: what-if ${NEEDS_KERNEL}.`));
-  if (now === undefined) notes.push(h("p", { class: "es-muted" }, app.alive ? "These events are not here yet." : "These events are not in this page."));
-  else if (now === null) notes.push(h("p", { class: "es-muted" }, before ? "No row any more: this event ends the entity." : "No row yet."));
+  if (row?.error !== undefined)
+    notes.push(
+      h(
+        "p",
+        { class: "es-error", part: "fold-error", role: "alert" },
+        "The fold failed at this event; the state is as it was before. ",
+        text(row.error),
+      ),
+    );
+  else if (!tape.moves && tape.skipped.size && !app.alive)
+    notes.push(h("p", { class: "es-error" }, `This fold is Python: what-if ${NEEDS_KERNEL}.`));
+  if (now === undefined)
+    notes.push(
+      h(
+        "p",
+        { class: "es-muted" },
+        app.alive ? "These events are not here yet." : "These events are not in this page.",
+      ),
+    );
+  else if (now === null)
+    notes.push(h("p", { class: "es-muted" }, before ? "No row any more: this event ends the entity." : "No row yet."));
   if (app.fieldsOf !== tape) fillFields(app);
   const pinned = now ? get(app, "pinned").map((where) => pinnedNode(app, where, before, now)) : [];
-  refill(ui.state, notes, pinned.length ? h("ul", { class: "es-tree es-pinned", part: "pinned" }, pinned) : null, now ? tree(app, "state", before ?? {}, now) : null);
+  refill(
+    ui.state,
+    notes,
+    pinned.length ? h("ul", { class: "es-tree es-pinned", part: "pinned" }, pinned) : null,
+    now ? tree(app, "state", before ?? {}, now) : null,
+  );
   ui.state.dataset.step = step;
 }
 
 function pinnedNode(app, where, before, now) {
   const path = pathParts(where, Object.keys(now));
-  const [old, value] = [atPath(before ?? {}, path), atPath(now, path)].map((found) => (found === undefined ? ABSENT : found));
+  const [old, value] = [atPath(before ?? {}, path), atPath(now, path)].map((found) =>
+    found === undefined ? ABSENT : found,
+  );
   const needle = app.needle;
   app.needle = ""; // a search does not hide what is pinned
-  const node = old === ABSENT && value === ABSENT ? h("li", {}, h("div", { class: "es-node" }, nameOfNode(app, "state", where, where), h("span", { class: "es-muted" }, "absent"), iconButton("close", `Unpin ${where}`, "pin", where))) : treeNode(app, "state", path, where, old, value, 1);
+  const node =
+    old === ABSENT && value === ABSENT
+      ? h(
+          "li",
+          {},
+          h(
+            "div",
+            { class: "es-node" },
+            nameOfNode(app, "state", where, where),
+            h("span", { class: "es-muted" }, "absent"),
+            iconButton("close", `Unpin ${where}`, "pin", where),
+          ),
+        )
+      : treeNode(app, "state", path, where, old, value, 1);
   app.needle = needle;
   return node;
 }
@@ -2096,30 +2730,76 @@ function showEvent(app, step) {
   const row = eventAt(tape, step);
   if (!row) {
     refill(ui.eventTools);
-    const why = step === 0 ? "Step 0 is before the first event." : app.alive ? "This event is not here yet." : "This event is not in this page.";
+    const why =
+      step === 0
+        ? "Step 0 is before the first event."
+        : app.alive
+          ? "This event is not here yet."
+          : "This event is not in this page.";
     return refill(ui.payload, h("p", { class: "es-muted" }, why));
   }
   const off = tape.skipped.has(row.id);
   const canSkip = tape.moves || app.alive;
-  refill(ui.eventTools,
-    h("button", { act: "skip", arg: row.id, part: "skip", "aria-pressed": String(off), disabled: !canSkip, title: canSkip ? "Switch this event off or on (x)" : `This fold is Python: what-if ${NEEDS_KERNEL}` }, off ? "Switch on" : "Switch off"),
-    kernelButton(app, { act: "edit", part: "edit", label: "Edit the payload of this event" }, "Edit"));
-  const notes = [off && "switched off", row.inserted && "added", row.edited !== undefined && !row.inserted && "changed", tape.failing.has(row.t) && "failure", lateRows(tape)[row.n] && `recorded ${durationText(row.rec - row.us)} later`];
-  return refill(ui.payload,
-    h("p", { class: "es-event-name" }, swatch(app, row.t), h("b", { dir: "auto" }, tape.model.types[row.t]), notes.filter(Boolean).map((note) => h("span", { class: "es-tag" }, note))),
+  refill(
+    ui.eventTools,
+    h(
+      "button",
+      {
+        act: "skip",
+        arg: row.id,
+        part: "skip",
+        "aria-pressed": String(off),
+        disabled: !canSkip,
+        title: canSkip ? "Switch this event off or on (x)" : `This fold is Python: what-if ${NEEDS_KERNEL}`,
+      },
+      off ? "Switch on" : "Switch off",
+    ),
+    kernelButton(app, { act: "edit", part: "edit", label: "Edit the payload of this event" }, "Edit"),
+  );
+  const notes = [
+    off && "switched off",
+    row.inserted && "added",
+    row.edited !== undefined && !row.inserted && "changed",
+    tape.failing.has(row.t) && "failure",
+    lateRows(tape)[row.n] && `recorded ${durationText(row.rec - row.us)} later`,
+  ];
+  return refill(
+    ui.payload,
+    h(
+      "p",
+      { class: "es-event-name" },
+      swatch(app, row.t),
+      h("b", { dir: "auto" }, tape.model.types[row.t]),
+      notes.filter(Boolean).map((note) => h("span", { class: "es-tag" }, note)),
+    ),
     payloadTree(app, row),
-    h("details", { class: "es-envelope", part: "envelope", open: app.envelope !== false }, h("summary", { "data-key": "envelope", "data-lm-suppress-shortcuts": "true" }, "Envelope"), envelope(app, row)));
+    h(
+      "details",
+      { class: "es-envelope", part: "envelope", open: app.envelope !== false },
+      h("summary", { "data-key": "envelope", "data-lm-suppress-shortcuts": "true" }, "Envelope"),
+      envelope(app, row),
+    ),
+  );
 }
 
 function payloadTree(app, row) {
   const full = app.full.get(row.id);
   const source = full ?? row.data;
   const cut = row.cut > 0 && full === undefined;
-  const note = cut && h("p", { class: "es-note", part: "cut" }, `${bytesText(source.length)} of ${bytesText(row.cut)} shown. `, kernelButton(app, { act: "load", arg: row.id, part: "load-all", label: "Load the whole payload" }, "load all"));
+  const note =
+    cut &&
+    h(
+      "p",
+      { class: "es-note", part: "cut" },
+      `${bytesText(source.length)} of ${bytesText(row.cut)} shown. `,
+      kernelButton(app, { act: "load", arg: row.id, part: "load-all", label: "Load the whole payload" }, "load all"),
+    );
   if (app.payload?.source !== source) app.payload = { source, value: parsedOr(source) };
   const { value } = app.payload;
-  if (value === undefined) return h("div", {}, note, h("pre", { class: "es-raw", dir: "auto" }, clipped(source, 20000)));
-  const empty = value === null || (typeof value === "object" && !(value instanceof Exact) && !Object.keys(value).length);
+  if (value === undefined)
+    return h("div", {}, note, h("pre", { class: "es-raw", dir: "auto" }, clipped(source, 20000)));
+  const empty =
+    value === null || (typeof value === "object" && !(value instanceof Exact) && !Object.keys(value).length);
   if (empty) return h("p", { class: "es-muted" }, "Empty payload.");
   if (!pairs(emptyLike(value), value)) return h("p", {}, valueOfNode(app, "payload", value));
   return h("div", { part: "payload-tree" }, note, tree(app, "payload", value, value));
@@ -2136,7 +2816,17 @@ function parsedOr(source) {
 function envelope(app, row) {
   const { tape } = app;
   const { services, streams } = tape.model;
-  const event = (id) => id && [text(id), tape.rowOf.has(id) ? h("button", { act: "step", arg: stepOf(tape, tape.rowOf.get(id)), class: "es-link", title: `Go to event ${id}` }, `step ${stepOf(tape, tape.rowOf.get(id))}`) : ""];
+  const event = (id) =>
+    id && [
+      text(id),
+      tape.rowOf.has(id)
+        ? h(
+            "button",
+            { act: "step", arg: stepOf(tape, tape.rowOf.get(id)), class: "es-link", title: `Go to event ${id}` },
+            `step ${stepOf(tape, tape.rowOf.get(id))}`,
+          )
+        : "",
+    ];
   const lag = Number(row.rec) - Number(row.us);
   const lines = [
     ["event id", text(row.id)],
@@ -2150,9 +2840,18 @@ function envelope(app, row) {
     row.cau && ["causation", event(row.cau)],
   ];
   const meta = row.meta ? parsedOr(row.meta) : null;
-  return h("div", {},
-    h("dl", { class: "es-facts" }, lines.filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    meta && typeof meta === "object" ? h("div", {}, h("p", { class: "es-muted" }, "metadata"), tree(app, "meta", meta, meta)) : null);
+  return h(
+    "div",
+    {},
+    h(
+      "dl",
+      { class: "es-facts" },
+      lines.filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
+    meta && typeof meta === "object"
+      ? h("div", {}, h("p", { class: "es-muted" }, "metadata"), tree(app, "meta", meta, meta))
+      : null,
+  );
 }
 
 function showDiff(app) {
@@ -2162,29 +2861,87 @@ function showDiff(app) {
   const found = diffOf(app, kind);
   const { A, B } = get(app, "marks");
   const step = stepNow(app);
-  const head = { step: `Step ${Math.max(0, step - 1)} → ${step}`, marks: `Step ${A} → ${B}`, "what-if": `Real → what-if at step ${step}` }[kind];
+  const head = {
+    step: `Step ${Math.max(0, step - 1)} → ${step}`,
+    marks: `Step ${A} → ${B}`,
+    "what-if": `Real → what-if at step ${step}`,
+  }[kind];
   ui.diff.dataset.step = step;
   if (typeof found === "string") return refill(ui.diff, h("p", { class: "es-muted" }, found));
   if (!found.length) return refill(ui.diff, h("p", { class: "es-muted" }, `${head}: no difference.`));
   const most = app.more.get("diff") ?? 200;
-  return refill(ui.diff,
-    h("table", { class: "es-diff-table" }, h("caption", {}, head),
-      h("thead", {}, h("tr", {}, ["", "Field", "Old → new", "Δ", "By"].map((name) => h("th", { scope: "col", title: name || "Added, removed or changed" }, name || h("span", { class: "es-hidden" }, "Change"))))),
-      h("tbody", {}, found.slice(0, most).map((change) => diffRow(app, change)))),
-    found.length > most && h("button", { act: "more", arg: "diff" }, `${countText(found.length - most)} more`));
+  return refill(
+    ui.diff,
+    h(
+      "table",
+      { class: "es-diff-table" },
+      h("caption", {}, head),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["", "Field", "Old → new", "Δ", "By"].map((name) =>
+            h(
+              "th",
+              { scope: "col", title: name || "Added, removed or changed" },
+              name || h("span", { class: "es-hidden" }, "Change"),
+            ),
+          ),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        found.slice(0, most).map((change) => diffRow(app, change)),
+      ),
+    ),
+    found.length > most && h("button", { act: "more", arg: "diff" }, `${countText(found.length - most)} more`),
+  );
 }
 
 function diffRow(app, change) {
   const delta = deltaOf(change);
   const where = pathText(change.path);
-  const value = (found, style) => h("span", { class: `es-value ${style}`, dir: "auto", title: clipped(valueText(found), 1000) }, clipped(valueText(found) || '""', 80));
+  const value = (found, style) =>
+    h(
+      "span",
+      { class: `es-value ${style}`, dir: "auto", title: clipped(valueText(found), 1000) },
+      clipped(valueText(found) || '""', 80),
+    );
   const off = change.by && app.tape.skipped.has(eventAt(app.tape, change.by)?.id);
-  return h("tr", { class: `es-${change.kind}`, "data-path": where, "data-change": change.kind },
-    h("td", { class: "es-sign" }, h("span", { role: "img", "aria-label": change.kind, title: change.kind }, SIGNS[change.kind])),
+  return h(
+    "tr",
+    { class: `es-${change.kind}`, "data-path": where, "data-change": change.kind },
+    h(
+      "td",
+      { class: "es-sign" },
+      h("span", { role: "img", "aria-label": change.kind, title: change.kind }, SIGNS[change.kind]),
+    ),
     h("th", { scope: "row" }, nameOfNode(app, "state", where, where)),
-    h("td", { class: "es-change" }, change.kind === "added" ? null : value(change.old, "es-old"), change.kind === "changed" ? " → " : null, change.kind === "removed" ? null : value(change.now, "es-now")),
+    h(
+      "td",
+      { class: "es-change" },
+      change.kind === "added" ? null : value(change.old, "es-old"),
+      change.kind === "changed" ? " → " : null,
+      change.kind === "removed" ? null : value(change.now, "es-now"),
+    ),
     h("td", { class: "es-delta" }, delta === undefined ? "" : signed(delta)),
-    h("td", {}, change.by ? h("button", { class: "es-link", act: "step", arg: change.by, title: `Go to step ${change.by}` }, `${change.by} `, text(nameOf(app.tape, change.by)), off ? " (off)" : "") : ""));
+    h(
+      "td",
+      {},
+      change.by
+        ? h(
+            "button",
+            { class: "es-link", act: "step", arg: change.by, title: `Go to step ${change.by}` },
+            `${change.by} `,
+            text(nameOf(app.tape, change.by)),
+            off ? " (off)" : "",
+          )
+        : "",
+    ),
+  );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -2255,9 +3012,22 @@ function showRows(app, follow) {
   const selected = new Set(get(app, "selection"));
   const hits = new Set(app.matches?.steps ?? []);
   const rows = [];
-  for (let i = first; i < last; i += 1) rows.push(eventRow(app, app.list ? app.list[i] : i + 1, i, { step, selected, hits }));
-  const spacer = (height) => h("tr", { "aria-hidden": "true", class: "es-spacer", style: `height:${height}px` }, h("td", { colSpan: 8 }));
-  refill(ui.rows, spacer(first * ROW_HEIGHT), rows.length ? rows : h("tr", {}, h("td", { colSpan: 8, class: "es-muted" }, "No event passes the filters.")), spacer((n - last) * ROW_HEIGHT));
+  for (let i = first; i < last; i += 1)
+    rows.push(eventRow(app, app.list ? app.list[i] : i + 1, i, { step, selected, hits }));
+  const spacer = (height) =>
+    h("tr", { "aria-hidden": "true", class: "es-spacer", style: `height:${height}px` }, h("td", { colSpan: 8 }));
+  refill(
+    ui.rows,
+    spacer(first * ROW_HEIGHT),
+    rows.length
+      ? rows
+      : h(
+          "tr",
+          {},
+          h("td", { colSpan: 8, class: "es-muted" }, tape.n ? "No event passes the filters." : "There are no events."),
+        ),
+    spacer((n - last) * ROW_HEIGHT),
+  );
   return undefined;
 }
 
@@ -2273,7 +3043,9 @@ function showCurrent(ui, step) {
 
 /** Makes the list as tall as it will be, so that it can be scrolled there. */
 function sizeSpacers(ui, n) {
-  ui.rows.replaceChildren(h("tr", { class: "es-spacer", style: `height:${n * ROW_HEIGHT}px` }, h("td", { colSpan: 8 })));
+  ui.rows.replaceChildren(
+    h("tr", { class: "es-spacer", style: `height:${n * ROW_HEIGHT}px` }, h("td", { colSpan: 8 })),
+  );
 }
 
 function eventRow(app, step, index, { step: current, selected, hits }) {
@@ -2283,18 +3055,80 @@ function eventRow(app, step, index, { step: current, selected, hits }) {
   if (!row) wantStep(app, step, true);
   const off = row && tape.skipped.has(row.id);
   const type = typeAt(tape, step);
-  const classes = ["es-row", step === current && "es-current", off && "es-off", hits.has(step) && "es-hit", row?.error !== undefined && "es-failed", row && selected.has(row.id) && "es-picked"];
-  const notes = [row?.error !== undefined && "fold failed", row?.inserted && "added", row?.edited !== undefined && !row.inserted && "changed", lateRows(tape)[number] && "late"].filter(Boolean);
+  const classes = [
+    "es-row",
+    step === current && "es-current",
+    off && "es-off",
+    hits.has(step) && "es-hit",
+    row?.error !== undefined && "es-failed",
+    row && selected.has(row.id) && "es-picked",
+  ];
+  const notes = [
+    row?.error !== undefined && "fold failed",
+    row?.inserted && "added",
+    row?.edited !== undefined && !row.inserted && "changed",
+    lateRows(tape)[number] && "late",
+  ].filter(Boolean);
   const canSkip = row && (tape.moves || app.alive);
-  return h("tr", { class: classes.filter(Boolean).join(" "), "data-step": step, "aria-rowindex": index + 2, "aria-current": step === current ? "step" : undefined },
-    h("td", { class: "es-c-tick" }, h("input", { type: "checkbox", label: `Select event ${step}`, disabled: !row, checked: Boolean(row && selected.has(row.id)), "data-pick": row?.id, "data-key": `pick ${step}` })),
-    h("td", { class: "es-c-tick" }, h("input", { type: "checkbox", class: "es-switch", role: "switch", label: `Event ${step} counts`, disabled: !canSkip, checked: !off, "data-switch": row?.id, "data-key": `switch ${step}` })),
-    h("td", { class: "es-c-step" }, h("button", { class: "es-link", act: "step", arg: step, label: `Go to step ${step}` }, countText(step))),
+  return h(
+    "tr",
+    {
+      class: classes.filter(Boolean).join(" "),
+      "data-step": step,
+      "aria-rowindex": index + 2,
+      "aria-current": step === current ? "step" : undefined,
+    },
+    h(
+      "td",
+      { class: "es-c-tick" },
+      h("input", {
+        type: "checkbox",
+        label: `Select event ${step}`,
+        disabled: !row,
+        checked: Boolean(row && selected.has(row.id)),
+        "data-pick": row?.id,
+        "data-key": `pick ${step}`,
+      }),
+    ),
+    h(
+      "td",
+      { class: "es-c-tick" },
+      h("input", {
+        type: "checkbox",
+        class: "es-switch",
+        role: "switch",
+        label: `Event ${step} counts`,
+        disabled: !canSkip,
+        checked: !off,
+        "data-switch": row?.id,
+        "data-key": `switch ${step}`,
+      }),
+    ),
+    h(
+      "td",
+      { class: "es-c-step" },
+      h("button", { class: "es-link", act: "step", arg: step, label: `Go to step ${step}` }, countText(step)),
+    ),
     h("td", { class: "es-c-time" }, instantText(timeAt(tape, step), true)),
-    h("td", { class: "es-c-type" }, type === undefined ? "…" : swatch(app, type), text(nameOf(tape, step)), notes.map((note) => h("span", { class: "es-tag" }, note))),
-    h("td", { class: "es-c-service" }, text(row ? tape.model.services[row.s] : (tape.model.services[tape.service?.[number]] ?? ""))),
+    h(
+      "td",
+      { class: "es-c-type" },
+      type === undefined ? "…" : swatch(app, type),
+      text(nameOf(tape, step)),
+      notes.map((note) => h("span", { class: "es-tag" }, note)),
+    ),
+    h(
+      "td",
+      { class: "es-c-service" },
+      text(row ? tape.model.services[row.s] : (tape.model.services[tape.service?.[number]] ?? "")),
+    ),
     h("td", { class: "es-c-stream" }, text(row ? tape.model.streams[row.k].at(-1) : "")),
-    h("td", { class: "es-c-data", title: row ? clipped(row.data, 500) : undefined }, row ? text(clipped(row.data, 160)) : "not here yet"));
+    h(
+      "td",
+      { class: "es-c-data", title: row ? clipped(row.data, 500) : undefined },
+      row ? text(clipped(row.data, 160)) : "not here yet",
+    ),
+  );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -2337,7 +3171,8 @@ function findField(tape, parts, from, direction) {
   return null;
 }
 
-const rowText = (tape, row) => `${row.id}\n${tape.model.types[row.t]}\n${tape.model.streams[row.k].at(-1)}\n${row.data}`.toLowerCase();
+const rowText = (tape, row) =>
+  `${row.id}\n${tape.model.types[row.t]}\n${tape.model.streams[row.k].at(-1)}\n${row.data}`.toLowerCase();
 
 /** Looks in what is here. */
 function findHere(app, what, value, from, direction) {
@@ -2361,7 +3196,14 @@ function findHere(app, what, value, from, direction) {
 /** Goes to what is looked for: found here where all events are, else by the kernel. */
 function jump(app, what, value, direction = 1, from = stepNow(app)) {
   const { tape } = app;
-  const told = { field: `change of ${value}`, type: `event of type ${value}`, failure: "failure", text: `event with ${JSON.stringify(value)}`, id: `event ${value}`, instant: "event" }[what];
+  const told = {
+    field: `change of ${value}`,
+    type: `event of type ${value}`,
+    failure: "failure",
+    text: `event with ${JSON.stringify(value)}`,
+    id: `event ${value}`,
+    instant: "event",
+  }[what];
   const everything = tape.model.complete || ((what === "type" || what === "failure") && tape.type);
   if (!everything && app.alive) {
     const asked = what === "instant" ? `${instantText(value, true).replace(" ", "T")}Z` : value;
@@ -2386,9 +3228,14 @@ function jumpField(app, direction) {
 function goToWritten(app, written) {
   const wanted = written.trim();
   if (!wanted) return undefined;
-  if (/^\d{1,9}$/.test(wanted) && Number(wanted) <= app.tape.n && !app.tape.rowOf.has(wanted)) return goTo(app, Number(wanted));
+  if (/^\d{1,9}$/.test(wanted) && Number(wanted) <= app.tape.n && !app.tape.rowOf.has(wanted))
+    return goTo(app, Number(wanted));
   if (/^\d{4}-\d\d/.test(wanted)) {
-    const iso = /Z$|[+-]\d\d:?\d\d$/.test(wanted) ? wanted.replace(" ", "T") : /\d\d:\d\d/.test(wanted) ? `${wanted.replace(" ", "T")}Z` : wanted;
+    const iso = /Z$|[+-]\d\d:?\d\d$/.test(wanted)
+      ? wanted.replace(" ", "T")
+      : /\d\d:\d\d/.test(wanted)
+        ? `${wanted.replace(" ", "T")}Z`
+        : wanted;
     const parsed = Date.parse(iso);
     const finer = /\.\d{3}(\d{1,3})/.exec(iso)?.[1]?.padEnd(3, "0") ?? (/\.\d/.test(iso) ? "0" : "0");
     if (!Number.isNaN(parsed)) return jump(app, "instant", parsed * 1000 + Number(finer));
@@ -2499,7 +3346,11 @@ const ANSWERS = {
     const sent = land(app, message);
     if (!sent) return;
     if (Number.isInteger(message.step)) goTo(app, message.step);
-    say(app, message.note || (Number.isInteger(message.step) ? "" : `No ${sent.told} ${sent.direction > 0 ? "after" : "before"} this.`));
+    say(
+      app,
+      message.note ||
+        (Number.isInteger(message.step) ? "" : `No ${sent.told} ${sent.direction > 0 ? "after" : "before"} this.`),
+    );
   },
   code(app, message) {
     if (land(app, message)) showCode(app, message);
@@ -2567,10 +3418,26 @@ function openDialog(app, title, body, done) {
   app.dialogDone = done;
   app.dialogBack = app.root.getRootNode().activeElement;
   dialog.replaceChildren(
-    h("form", { method: "dialog", part: "dialog-form" },
-      h("div", { class: "es-panel-head" }, h("h3", { id: `${app.uid}-title` }, title), h("span", { class: "es-spring" }), iconButton("close", "Close (Esc)", "close")),
+    h(
+      "form",
+      { method: "dialog", part: "dialog-form" },
+      h(
+        "div",
+        { class: "es-panel-head" },
+        h("h3", { id: `${app.uid}-title` }, title),
+        h("span", { class: "es-spring" }),
+        iconButton("close", "Close (Esc)", "close"),
+      ),
       ...body,
-      done ? h("div", { class: "es-group es-end" }, h("button", { act: "close" }, "Cancel"), h("button", { act: "done", part: "dialog-done", class: "es-play" }, "Save")) : ""),
+      done
+        ? h(
+            "div",
+            { class: "es-group es-end" },
+            h("button", { act: "close" }, "Cancel"),
+            h("button", { act: "done", part: "dialog-done", class: "es-play" }, "Save"),
+          )
+        : "",
+    ),
   );
   dialog.setAttribute("aria-labelledby", `${app.uid}-title`);
   if (!dialog.open) dialog.showModal();
@@ -2584,26 +3451,65 @@ function closeDialog(app) {
 }
 
 const HELP = [
-  ["Left, Right", "one event back, forward"], ["Shift+Left, Right", "ten events"], ["Home, End", "before the first, the last event"],
-  ["Space", "play or pause"], ["[ ]", "slower, faster"], ["/", "search"], ["n N", "next, previous match"], ["f F", "next, previous change of the watched field"],
-  ["e E", "next, previous failure"], ["t T", "next, previous event of the same type"], ["x", "switch this event off or on"], ["a b", "set mark A, B"],
-  ["m", "bookmark this step"], ["d", "the next kind of diff"], ["?", "this help"], ["Esc", "close, pause, clear the search"],
+  ["Left, Right", "one event back, forward"],
+  ["Shift+Left, Right", "ten events"],
+  ["Home, End", "before the first, the last event"],
+  ["Space", "play or pause"],
+  ["[ ]", "slower, faster"],
+  ["/", "search"],
+  ["n N", "next, previous match"],
+  ["f F", "next, previous change of the watched field"],
+  ["e E", "next, previous failure"],
+  ["t T", "next, previous event of the same type"],
+  ["x", "switch this event off or on"],
+  ["a b", "set mark A, B"],
+  ["m", "bookmark this step"],
+  ["d", "the next kind of diff"],
+  ["?", "this help"],
+  ["Esc", "close, pause, clear the search"],
   ["On the histogram: + − 0", "zoom in, out, all; arrows move the window, Shift resizes it"],
 ];
 
 function showHelp(app) {
   openDialog(app, "Keyboard", [
     h("p", { class: "es-muted" }, "These keys work while something in this view has the focus."),
-    h("dl", { class: "es-facts" }, HELP.flatMap(([keys, what]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, what)])),
-    h("p", { class: "es-muted" }, "Hollow: switched off. Diamond: failure. Cross: the fold failed. Dashed ring: changed or added. Bar under a dot: recorded late."),
+    h(
+      "dl",
+      { class: "es-facts" },
+      HELP.flatMap(([keys, what]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, what)]),
+    ),
+    h(
+      "p",
+      { class: "es-muted" },
+      "Hollow: switched off. Diamond: failure. Cross: the fold failed. Dashed ring: changed or added. Bar under a dot: recorded late.",
+    ),
   ]);
 }
 
 function showCode(app, { python, sql }) {
-  const block = (name, code) => code && h("section", {},
-    h("div", { class: "es-panel-head" }, h("h4", {}, name), h("span", { class: "es-spring" }), h("button", { act: "copy", arg: code, part: `copy-${name.toLowerCase()}` }, `Copy ${name}`)),
-    h("pre", { class: "es-code", tabIndex: 0, part: `code-${name.toLowerCase()}` }, code));
-  openDialog(app, "This view as code", [block("Python", python), block("SQL", sql), !python && !sql && h("p", {}, "There is no code with this page.")].filter(Boolean));
+  const block = (name, code) =>
+    code &&
+    h(
+      "section",
+      {},
+      h(
+        "div",
+        { class: "es-panel-head" },
+        h("h4", {}, name),
+        h("span", { class: "es-spring" }),
+        h("button", { act: "copy", arg: code, part: `copy-${name.toLowerCase()}` }, `Copy ${name}`),
+      ),
+      h("pre", { class: "es-code", tabIndex: 0, part: `code-${name.toLowerCase()}` }, code),
+    );
+  openDialog(
+    app,
+    "This view as code",
+    [
+      block("Python", python),
+      block("SQL", sql),
+      !python && !sql && h("p", {}, "There is no code with this page."),
+    ].filter(Boolean),
+  );
 }
 
 function askCode(app) {
@@ -2645,39 +3551,89 @@ function editEvent(app) {
   if (!row) return say(app, "Go to an event first.");
   const source = app.full.get(row.id) ?? row.data;
   if (row.cut && !app.full.has(row.id)) return say(app, "Only a part of the payload is here: press 'load all' first.");
-  const area = h("textarea", { rows: 14, part: "edit-payload", spellcheck: false, value: jsonText(parsedOr(source) ?? null, "\n") });
-  const trouble = problem();
-  return openDialog(app, `Payload of event ${stepNow(app)}, ${app.tape.model.types[row.t]}`, [h("p", { class: "es-muted" }, "For this replay only; the log is not touched."), field("Payload (JSON)", area), trouble], () => {
-    if (!readPayload(area, trouble)) return false;
-    wish(app, { kind: "edit", id: row.id, data: area.value });
-    return true;
+  const area = h("textarea", {
+    rows: 14,
+    part: "edit-payload",
+    spellcheck: false,
+    value: jsonText(parsedOr(source) ?? null, "\n"),
   });
+  const trouble = problem();
+  return openDialog(
+    app,
+    `Payload of event ${stepNow(app)}, ${app.tape.model.types[row.t]}`,
+    [
+      h("p", { class: "es-muted" }, "For this replay only; the log is not touched."),
+      field("Payload (JSON)", area),
+      trouble,
+    ],
+    () => {
+      if (!readPayload(area, trouble)) return false;
+      wish(app, { kind: "edit", id: row.id, data: area.value });
+      return true;
+    },
+  );
 }
 
 function insertEvent(app) {
   const { tape } = app;
   const step = stepNow(app);
   const row = eventAt(tape, Math.max(1, step));
-  const types = h("datalist", { id: `${app.uid}-types` }, tape.model.types.slice(0, 500).map((name) => h("option", { value: name })));
-  const type = h("input", { type: "text", part: "insert-type", value: row ? tape.model.types[row.t] : "", list: types.id });
+  const types = h(
+    "datalist",
+    { id: `${app.uid}-types` },
+    tape.model.types.slice(0, 500).map((name) => h("option", { value: name })),
+  );
+  const type = h("input", {
+    type: "text",
+    part: "insert-type",
+    value: row ? tape.model.types[row.t] : "",
+    list: types.id,
+  });
   type.setAttribute("list", types.id);
-  const at = h("input", { type: "text", part: "insert-at", value: `${instantText(timeAt(tape, step) + 1, true).replace(" ", "T")}Z` });
-  const stream = h("select", { part: "insert-stream" }, tape.model.streams.slice(0, 500).map((each, i) => h("option", { value: i, selected: i === row?.k }, each.join(" / "))));
+  const at = h("input", {
+    type: "text",
+    part: "insert-at",
+    value: `${instantText(timeAt(tape, step) + 1, true).replace(" ", "T")}Z`,
+  });
+  const stream = h(
+    "select",
+    { part: "insert-stream" },
+    tape.model.streams
+      .slice(0, 500)
+      .map((each, i) => h("option", { value: i, selected: i === row?.k }, each.join(" / "))),
+  );
   const area = h("textarea", { rows: 8, part: "insert-payload", spellcheck: false, value: "{}" });
   const trouble = problem();
-  openDialog(app, "Add an event", [h("p", { class: "es-muted" }, "For this replay only; the log is not touched."), types, field("Type", type), field("At (UTC)", at), field("Stream", stream), field("Payload (JSON)", area), trouble], () => {
-    if (!readPayload(area, trouble)) return false;
-    const [service, id] = tape.model.streams[stream.value];
-    wish(app, { kind: "insert", type: type.value, at: at.value, data: area.value, service, stream: id });
-    return true;
-  });
+  openDialog(
+    app,
+    "Add an event",
+    [
+      h("p", { class: "es-muted" }, "For this replay only; the log is not touched."),
+      types,
+      field("Type", type),
+      field("At (UTC)", at),
+      field("Stream", stream),
+      field("Payload (JSON)", area),
+      trouble,
+    ],
+    () => {
+      if (!readPayload(area, trouble)) return false;
+      const [service, id] = tape.model.streams[stream.value];
+      wish(app, { kind: "insert", type: type.value, at: at.value, data: area.value, service, stream: id });
+      return true;
+    },
+  );
 }
 
 function renameBookmark(app, index) {
   const bookmarks = get(app, "bookmarks");
   const input = h("input", { type: "text", part: "bookmark-label", value: bookmarks[index].label });
   openDialog(app, "Rename bookmark", [field("Label", input)], () => {
-    put(app, { bookmarks: bookmarks.map((each, i) => (i === index ? { ...each, label: input.value.trim() || each.label } : each)) });
+    put(app, {
+      bookmarks: bookmarks.map((each, i) =>
+        i === index ? { ...each, label: input.value.trim() || each.label } : each,
+      ),
+    });
     return true;
   });
 }
@@ -2698,7 +3654,10 @@ function toggleBookmark(app) {
   const bookmarks = get(app, "bookmarks");
   const without = bookmarks.filter((each) => each.step !== step);
   const label = step ? nameOf(app.tape, step) : "start";
-  put(app, { bookmarks: without.length < bookmarks.length ? without : [...bookmarks, { step, label }].sort((a, b) => a.step - b.step) });
+  put(app, {
+    bookmarks:
+      without.length < bookmarks.length ? without : [...bookmarks, { step, label }].sort((a, b) => a.step - b.step),
+  });
 }
 
 function toggleSkip(app, id) {
@@ -2712,7 +3671,11 @@ function toggleSkip(app, id) {
 
 function restoreAll(app) {
   put(app, { skipped: [] });
-  if (app.alive && [...app.tape.chunks.values()].some((chunk) => chunk.rows.some((row) => row.inserted || row.edited !== undefined))) wish(app, { kind: "undo", id: null });
+  if (
+    app.alive &&
+    [...app.tape.chunks.values()].some((chunk) => chunk.rows.some((row) => row.inserted || row.edited !== undefined))
+  )
+    wish(app, { kind: "undo", id: null });
   say(app, "All put back: no what-if.");
 }
 
@@ -2889,7 +3852,8 @@ function pickRows(app, step, range) {
   const from = range && app.picked ? app.picked : step;
   app.picked = step;
   const steps = [];
-  for (let i = Math.min(from, step); i <= Math.max(from, step); i += 1) if (!app.list || app.list.includes(i)) steps.push(i);
+  for (let i = Math.min(from, step); i <= Math.max(from, step); i += 1)
+    if (!app.list || app.list.includes(i)) steps.push(i);
   const ids = steps.map((each) => eventAt(app.tape, each)?.id).filter(Boolean);
   const selection = get(app, "selection");
   put(app, { selection: range ? [...new Set([...selection, ...ids])] : ids.reduce(toggled, selection) });
@@ -2900,7 +3864,9 @@ function onChange(app, event) {
   const { ui } = app;
   if (target.dataset.trait) {
     const name = target.dataset.trait;
-    put(app, { [name]: target.type === "checkbox" ? target.checked : name === "speed" ? Number(target.value) : target.value });
+    put(app, {
+      [name]: target.type === "checkbox" ? target.checked : name === "speed" ? Number(target.value) : target.value,
+    });
   } else if (target.dataset.pick) put(app, { selection: toggled(get(app, "selection"), target.dataset.pick) });
   else if (target.dataset.switch) toggleSkip(app, target.dataset.switch);
   else if (target === ui.fieldJump) put(app, { field: target.value });
@@ -2925,7 +3891,9 @@ function onInput(app, event) {
   }
   if (target === ui.search || target === ui.entitySearch) {
     stop(app, app.typing);
-    app.typing = later(app, 150, () => (target === ui.search ? put(app, { search: ui.search.value }) : findEntities(app)));
+    app.typing = later(app, 150, () =>
+      target === ui.search ? put(app, { search: ui.search.value }) : findEntities(app),
+    );
   }
   return undefined;
 }
@@ -2939,19 +3907,56 @@ function buildOverview(app) {
   const { ui } = app;
   ui.allTitle = h("h2", { class: "es-title", part: "all-title" });
   ui.allDensity = h("canvas", { role: "img", "aria-label": "Events over time" });
-  ui.allBrush = h("div", { class: "es-density", part: "all-density", tabIndex: 0, role: "group", "aria-label": "Window of time: drag to choose; plus and minus zoom, arrows move, 0 shows all" }, ui.allDensity);
+  ui.allBrush = h(
+    "div",
+    {
+      class: "es-density",
+      part: "all-density",
+      tabIndex: 0,
+      role: "group",
+      "aria-label": "Window of time: drag to choose; plus and minus zoom, arrows move, 0 shows all",
+    },
+    ui.allDensity,
+  );
   ui.dots = h("canvas", { role: "img", part: "dots", "aria-label": "Events by entity" });
   ui.dotsHost = h("div", { class: "es-lanes es-pointing", part: "dots-host" }, ui.dots);
   ui.allSummary = h("p", { class: "es-summary", part: "all-summary" });
   ui.allLegend = h("div", { class: "es-legend", part: "all-legend" });
-  ui.entitySearch = h("input", { type: "search", part: "entity-search", label: "Find an entity; Enter replays the first", placeholder: "find an entity", spellcheck: false });
+  ui.entitySearch = h("input", {
+    type: "search",
+    part: "entity-search",
+    label: "Find an entity; Enter replays the first",
+    placeholder: "find an entity",
+    spellcheck: false,
+  });
   ui.entityList = h("ul", { class: "es-entities", part: "entities" });
-  ui.all = h("div", { class: "es-all", part: "all", hidden: true },
-    h("header", { class: "es-head" }, ui.allTitle, h("span", { class: "es-spring" }), app.alive && h("button", { act: "refresh" }, "Refresh")),
+  ui.all = h(
+    "div",
+    { class: "es-all", part: "all", hidden: true },
+    h(
+      "header",
+      { class: "es-head" },
+      ui.allTitle,
+      h("span", { class: "es-spring" }),
+      app.alive && h("button", { act: "refresh" }, "Refresh"),
+    ),
     ui.allSummary,
-    h("div", { class: "es-two" },
+    h(
+      "div",
+      { class: "es-two" },
       h("section", { class: "es-time", "aria-label": "Time" }, ui.allBrush, ui.dotsHost, ui.allLegend),
-      h("section", { class: "es-panel", "aria-label": "Entities" }, h("div", { class: "es-panel-head" }, h("h3", {}, "Replay one"), ui.entitySearch), h("div", { class: "es-scroll", tabIndex: 0, role: "group", "aria-label": "Entities, scrollable" }, ui.entityList))));
+      h(
+        "section",
+        { class: "es-panel", "aria-label": "Entities" },
+        h("div", { class: "es-panel-head" }, h("h3", {}, "Replay one"), ui.entitySearch),
+        h(
+          "div",
+          { class: "es-scroll", tabIndex: 0, role: "group", "aria-label": "Entities, scrollable" },
+          ui.entityList,
+        ),
+      ),
+    ),
+  );
 }
 
 function readOverview(app, source) {
@@ -2969,7 +3974,10 @@ function askWindow(app) {
 }
 
 function mergeOverview(app, found) {
-  Object.assign(app.overview, { dots: found.dots ?? app.overview.dots, density: found.density ?? app.overview.density });
+  Object.assign(app.overview, {
+    dots: found.dots ?? app.overview.dots,
+    density: found.density ?? app.overview.density,
+  });
   if (!get(app, "window").length && found.density) app.overview.base = found.density;
   redo(app, "layout");
 }
@@ -3003,10 +4011,20 @@ function drawAllDensity(app) {
   const width = (Number(base.end) - Number(base.start)) / Math.max(1, bins);
   const counts = base.counts.map((all) => {
     const summed = new Float64Array(bars);
-    all.forEach((count, bin) => (summed[clamp(Math.floor(toPlace(axis, Number(base.start) + (bin + 0.5) * width) * bars), 0, bars - 1)] += count));
+    all.forEach(
+      (count, bin) =>
+        (summed[clamp(Math.floor(toPlace(axis, Number(base.start) + (bin + 0.5) * width) * bars), 0, bars - 1)] +=
+          count),
+    );
     return summed;
   });
-  drawHistogram(app, g, counts, base.names.map((name) => hueOf(app, name)), { x: plot.x, width: plot.width, height: HISTOGRAM_HEIGHT });
+  drawHistogram(
+    app,
+    g,
+    counts,
+    base.names.map((name) => hueOf(app, name)),
+    { x: plot.x, width: plot.width, height: HISTOGRAM_HEIGHT },
+  );
   const band = app.brushing ?? windowPlaces(app, axis, get(app, "window"));
   if (band) paintBand(app, g, band, HISTOGRAM_HEIGHT);
 }
@@ -3027,8 +4045,16 @@ function drawDots(app) {
   g.textBaseline = "middle";
   g.textAlign = "right";
   g.fillStyle = colour.muted;
-  if (row >= 12) dots.entities.forEach(([, stream], i) => g.fillText(fitted(g, stream, plot.x - 14), plot.x - 8, 4 + (i + 0.5) * row));
-  else g.fillText(fitted(g, many(dots.entities.length, "entity").replace("entitys", "entities"), plot.x - 10), plot.x - 8, 12);
+  if (row >= 12)
+    dots.entities.forEach(([, stream], i) =>
+      g.fillText(fitted(g, stream, plot.x - 14), plot.x - 8, 4 + (i + 0.5) * row),
+    );
+  else
+    g.fillText(
+      fitted(g, many(dots.entities.length, "entity").replace("entitys", "entities"), plot.x - 10),
+      plot.x - 8,
+      12,
+    );
   const hidden = app.hiddenTypes;
   for (let i = 0; i < dots.at.length; i += 1) {
     const name = dots.types[dots.type[i]];
@@ -3046,7 +4072,10 @@ function drawDots(app) {
   g.fillStyle = colour.line;
   g.fillRect(plot.x, bottom, plot.width, 1);
   drawTicks(app, g, bottom);
-  ui.dots.setAttribute("aria-label", `${many(dots.at.length, "event")} of ${countText(dots.entities.length)} entities over time, by type`);
+  ui.dots.setAttribute(
+    "aria-label",
+    `${many(dots.at.length, "event")} of ${countText(dots.entities.length)} entities over time, by type`,
+  );
 }
 
 function showOverviewText(app) {
@@ -3054,12 +4083,46 @@ function showOverviewText(app) {
   const [start, end] = overview.span.map(Number);
   const window = get(app, "window");
   refill(ui.allTitle, text(overview.title || "All entities"));
-  refill(ui.allSummary,
-    h("span", {}, [many(overview.events, "event"), overview.events ? `${instantText(start)} – ${instantText(end)} UTC` : ""].filter(Boolean).join(" · ")),
-    [overview.density.note, overview.dots.note].filter(Boolean).map((note) => h("span", { class: "es-note", part: "note" }, note)),
-    window.length ? h("button", { act: "all", part: "window-all" }, `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`) : "");
-  refill(ui.allLegend, overview.names.slice(0, app.allKeys ? 400 : MOST_LEGEND).map(([name, n], i) => h("button", { act: "hide-type", arg: name, class: "es-key", "aria-pressed": String(!app.hiddenTypes.has(name)) }, h("i", { class: "es-square", style: `background:var(--es-c${i % HUES})` }), text(name), h("span", { class: "es-muted" }, countText(n)))),
-    overview.names.length > MOST_LEGEND && h("button", { act: "keys", class: "es-key" }, app.allKeys ? "fewer types" : many(overview.names.length - MOST_LEGEND, "more type")));
+  refill(
+    ui.allSummary,
+    h(
+      "span",
+      {},
+      [many(overview.events, "event"), overview.events ? `${instantText(start)} – ${instantText(end)} UTC` : ""]
+        .filter(Boolean)
+        .join(" · "),
+    ),
+    [overview.density.note, overview.dots.note]
+      .filter(Boolean)
+      .map((note) => h("span", { class: "es-note", part: "note" }, note)),
+    window.length
+      ? h(
+          "button",
+          { act: "all", part: "window-all" },
+          `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`,
+        )
+      : "",
+  );
+  refill(
+    ui.allLegend,
+    overview.names
+      .slice(0, app.allKeys ? 400 : MOST_LEGEND)
+      .map(([name, n], i) =>
+        h(
+          "button",
+          { act: "hide-type", arg: name, class: "es-key", "aria-pressed": String(!app.hiddenTypes.has(name)) },
+          h("i", { class: "es-square", style: `background:var(--es-c${i % HUES})` }),
+          text(name),
+          h("span", { class: "es-muted" }, countText(n)),
+        ),
+      ),
+    overview.names.length > MOST_LEGEND &&
+      h(
+        "button",
+        { act: "keys", class: "es-key" },
+        app.allKeys ? "fewer types" : many(overview.names.length - MOST_LEGEND, "more type"),
+      ),
+  );
   if (!app.found) findEntities(app);
 }
 
@@ -3070,12 +4133,32 @@ function findEntities(app) {
   const counts = new Float64Array(dots.entities.length);
   for (const entity of dots.entity) counts[entity] += 1;
   const found = dots.entities.map(([service, stream], i) => [service, stream, counts[i]]);
-  return showEntities(app, found.filter(([, stream]) => stream.toLowerCase().includes(wanted.toLowerCase())).slice(0, 50));
+  return showEntities(
+    app,
+    found.filter(([, stream]) => stream.toLowerCase().includes(wanted.toLowerCase())).slice(0, 50),
+  );
 }
 
 function showEntities(app, found) {
   app.found = found;
-  refill(app.ui.entityList, found.length ? found.map(([service, stream, n], i) => h("li", {}, kernelButton(app, { act: "entity", arg: i, class: "es-entity", title: `Replay ${stream}: ${many(n, "event")}` }, text(stream), " ", h("span", { class: "es-muted" }, text(service), ` ${countText(n)}`)))) : h("li", { class: "es-muted" }, "No such entity."));
+  refill(
+    app.ui.entityList,
+    found.length
+      ? found.map(([service, stream, n], i) =>
+          h(
+            "li",
+            {},
+            kernelButton(
+              app,
+              { act: "entity", arg: i, class: "es-entity", title: `Replay ${stream}: ${many(n, "event")}` },
+              text(stream),
+              " ",
+              h("span", { class: "es-muted" }, text(service), ` ${countText(n)}`),
+            ),
+          ),
+        )
+      : h("li", { class: "es-muted" }, "No such entity."),
+  );
 }
 
 function openEntity(app, entity) {
@@ -3102,7 +4185,14 @@ function watchDots(app) {
   app.on(dotsHost, "pointermove", (event) => {
     const at = dotUnder(app, event);
     const { dots } = app.overview ?? {};
-    showTip(app, dotsHost, event, at < 0 ? "" : `${dots.entities[dots.entity[at]].join(" / ")}\n${dots.types[dots.type[at]]}\n${instantText(dots.at[at])}`);
+    showTip(
+      app,
+      dotsHost,
+      event,
+      at < 0
+        ? ""
+        : `${dots.entities[dots.entity[at]].join(" / ")}\n${dots.types[dots.type[at]]}\n${instantText(dots.at[at])}`,
+    );
   });
   app.on(dotsHost, "pointerleave", () => showTip(app, dotsHost, null, ""));
   app.on(dotsHost, "click", (event) => {
@@ -3208,10 +4298,26 @@ export function mount(el, source) {
   const control = new AbortController();
   made += 1;
   const app = {
-    el, source, alive: source.alive !== false, uid: `es-${made}`, ui: {}, timers: new Set(), dirty: new Set(), flights: {}, requests: 0,
-    filter: { type: "", service: "", matches: false }, open: new Map(), more: new Map(), full: new Map(), needle: "", frame: 0, playing: 0, rowsVersion: 0,
+    el,
+    source,
+    alive: source.alive !== false,
+    uid: `es-${made}`,
+    ui: {},
+    timers: new Set(),
+    dirty: new Set(),
+    flights: {},
+    requests: 0,
+    filter: { type: "", service: "", matches: false },
+    open: new Map(),
+    more: new Map(),
+    full: new Map(),
+    needle: "",
+    frame: 0,
+    playing: 0,
+    rowsVersion: 0,
     calm: window.matchMedia("(prefers-reduced-motion: reduce)"),
-    on: (target, name, task, capture = false) => target.addEventListener(name, task, { signal: control.signal, capture }),
+    on: (target, name, task, capture = false) =>
+      target.addEventListener(name, task, { signal: control.signal, capture }),
   };
   const { ui } = app;
   hide(app);
@@ -3221,7 +4327,16 @@ export function mount(el, source) {
   ui.status = h("p", { class: "es-status", part: "status", role: "status" });
   ui.live = h("p", { class: "es-hidden", part: "live", "aria-live": "polite" });
   ui.dialog = h("dialog", { class: "es-dialog", part: "dialog" });
-  app.root = h("div", { class: "es-replay", part: "replay", "data-home": "true", tabIndex: -1 }, ui.replay, ui.all, ui.empty, ui.status, ui.live, ui.dialog);
+  app.root = h(
+    "div",
+    { class: "es-replay", part: "replay", "data-home": "true", tabIndex: -1 },
+    ui.replay,
+    ui.all,
+    ui.empty,
+    ui.status,
+    ui.live,
+    ui.dialog,
+  );
   el.append(app.root);
   el.esReplay = probe(app);
   const disconnect = connect(app);
@@ -3245,7 +4360,19 @@ function probe(app) {
     real: (step = stepNow(app)) => plain(stateAt(app.tape, step, true)),
     diff: (kind = get(app, "diff")) => {
       const found = diffOf(app, kind);
-      return typeof found === "string" ? found : plain(found.map((change) => ({ path: pathText(change.path), kind: change.kind, sign: SIGNS[change.kind], old: change.old, now: change.now, delta: deltaOf(change), by: change.by })));
+      return typeof found === "string"
+        ? found
+        : plain(
+            found.map((change) => ({
+              path: pathText(change.path),
+              kind: change.kind,
+              sign: SIGNS[change.kind],
+              old: change.old,
+              now: change.now,
+              delta: deltaOf(change),
+              by: change.by,
+            })),
+          );
     },
     get step() {
       return stepNow(app);
