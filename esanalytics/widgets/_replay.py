@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import ipywidgets as w
 
@@ -260,8 +260,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def drawn_lanes(self) -> Lane:
         """What has a lane in pictures."""
-        found: Lane = self.canvas.lanes
-        return found
+        return cast("Lane", self.canvas.lanes)
 
     def __repr__(self) -> str:
         session = self.session

@@ -15,10 +15,6 @@ import esanalytics as ea
 sys.path.append(str(Path(__file__).parents[1] / "timetravel"))  # its histories
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "browser: drives a real browser; run by `make test-browser` and by CI")
-
-
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == "browser":
