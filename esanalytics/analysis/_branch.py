@@ -186,23 +186,22 @@ def branch_of(
         return real
     tape = real.real.tape if changed is None else entity.tape(changed)
     stepper = real.real.stepper if changed is None else entity.stepper(changed, tape)
-    skewed = bool(skipped) and tape.events.skewed
-    moved = changed is not None or skewed
-    events = _ordered(real.events, tape.events, entity.events(left) if skewed else None) if moved else real.events
+    events = real.events if changed is None else _ordered(tape.events, real.events)
+    if skipped and tape.events.skewed:  # an event that never happened moves no clock, and acts may know the time
+        around, tape = tape.events, entity.tape(left)
+        stepper = entity.stepper(left, tape)
+        events = _ordered(tape.events, around, real.events)
     rows = [None if event_id in skipped else tape.events.row_of.get(event_id) for event_id in events.ids]
     return Branch(events, real.real, _real_steps(real.events, events), Side(tape, stepper, rows, stop=stop))
 
 
-def _ordered(real: Events, own: Events, left: Events | None) -> Events:
-    """Put the rows of both into the order of what would be: an event that never happened moves no clock."""
-    table = own.table
-    if left is not None:
-        moved = dict(zip(left.ids, left.instants("effective_at").tolist(), strict=True))
-        before = own.instants("effective_at").tolist()
-        instants = [moved.get(event_id, at) for event_id, at in zip(own.ids, before, strict=True)]
-        table = table.set_column(table.schema.get_field_index("effective_at"), "effective_at", pa.array(instants))
-    gone = [row for row, event_id in enumerate(real.ids) if event_id not in own.row_of]
-    table = pa.concat_tables([table, real.table.take(gone)]) if gone else table
+def _ordered(own: Events, *others: Events) -> Events:
+    """Put rows in order: those of the first, and what the others have beside them."""
+    table, known = own.table, set(own.ids)
+    for other in others:
+        more = [row for row, event_id in enumerate(other.ids) if event_id not in known]
+        known |= {other.ids[row] for row in more}
+        table = pa.concat_tables([table, other.table.take(more)]) if more else table
     order = zip(*(table[name].to_pylist() for name in ("effective_at", "version", "position")), strict=True)
     keys = [(at, version is not None, version or 0, position) for at, version, position in order]
     return Events(table.take(sorted(range(len(keys)), key=keys.__getitem__)))

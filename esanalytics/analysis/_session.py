@@ -149,6 +149,15 @@ class ReplaySession:
         return isinstance(self.entity.definition, Reducer)
 
     @property
+    def page_can_skip(self) -> bool:
+        """Whether a page knows by itself what switching off does: acts stay as they are, but for what is off."""
+        real, own = self._branch.real.tape, self._branch.own.tape
+        if self.folds_in_python or real is own:
+            return not self.folds_in_python
+        rows = ((self._real.row_of.get(event_id), row) for row, event_id in enumerate(own.events.ids))
+        return all(before is not None and real.acts[before] == own.acts[row] for before, row in rows)
+
+    @property
     def branch(self) -> Branch:
         """The rows as they are now: real events, and what is switched off, changed or added."""
         return self._branch

@@ -163,8 +163,11 @@ def _fit(text: str, room: float) -> str:
 @cache
 def _advance(character: str) -> float:
     """Return how far a character moves the pen, in sizes of its font."""
-    font = _font()
-    return float(font.load_char(ord(character)).linearHoriAdvance) / 65_536 / _FONT_SIZE
+    try:
+        glyph = _font().load_char(ord(character))
+    except RuntimeError:  # the font has no such character: a box is drawn in its place
+        return 1.0
+    return float(glyph.linearHoriAdvance) / 65_536 / _FONT_SIZE
 
 
 @cache

@@ -332,8 +332,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _send_model(self, session: ReplaySession) -> None:
         """Send the model where the page cannot know: other events, or states that only Python can fold."""
-        states = session.skipped if session.folds_in_python else None
-        told = (session, session.version, states)
+        told = (session, session.version, None if session.page_can_skip else session.skipped)
         if told != self._sent:
             self._sent = told
             self.canvas.model = model_of(session)

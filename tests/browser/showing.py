@@ -39,10 +39,10 @@ class Shown:
     def stands_at(self, step: int) -> None:
         """Wait until everything shows a step: what is computed, the slider, the words, the list."""
         self.page.wait_for_function(f"() => {self._probe}.step === {step}")
-        expect(self.part("position")).to_contain_text(str(step))
+        expect(self.part("position")).to_contain_text(f"{step:,}")
         if step:
-            expect(self.part("slider")).to_have_attribute("aria-valuetext", re.compile(rf"\b{step}\b"))
-            expect(self.part("events").locator("[aria-current]")).to_contain_text(str(step))
+            expect(self.part("slider")).to_have_attribute("aria-valuetext", re.compile(rf"\b{step:,}\b"))
+            expect(self.part("events").locator("[aria-current]")).to_contain_text(re.compile(rf"\b{step:,}\b"))
 
     def changes(self) -> list[str]:
         """List the diff as it stands there, a line each."""

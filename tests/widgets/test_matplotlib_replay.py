@@ -281,5 +281,5 @@ def test_the_overview_narrows_and_opens_an_entity(tmp_path):
 def test_the_overview_of_an_empty_log_and_of_one_instant(tmp_path):
     for events in ([], [{"type": "T", "occurred_at": START}] * 3):
         view = MatplotlibOverview(store_of(tmp_path, events), lambda *_: None)
-        assert view._image.value.startswith(b"\x89PNG")
+        assert bytes(view._image.value).startswith(b"\x89PNG")
         view.close()
