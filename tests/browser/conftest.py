@@ -15,10 +15,15 @@ import esanalytics as ea
 sys.path.append(str(Path(__file__).parents[1] / "timetravel"))  # its histories
 
 
+_WITH_JUPYTER = ("test_footprint", "test_notebooks")
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
+        if item.path.parent.name == "browser" and item.path.stem in _WITH_JUPYTER:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

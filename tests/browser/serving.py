@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 _PATIENCE = 60
 _SETTINGS = {
@@ -64,8 +65,8 @@ def served(folder: Path) -> Iterator[Server]:
         log = Path(home, "server.log")
         with log.open("wb") as written:
             process = subprocess.Popen(
-                _command(server), stdout=written, stderr=written, env=_environment(Path(home)), start_new_session=True
-            )
+                _command(server), stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=_environment(Path(home))
+            )  # in our process group: what ends us from outside ends it as well
         try:
             _wait(server, process, log)
             yield server
@@ -128,9 +129,12 @@ def _wait(server: Server, process: subprocess.Popen, log: Path) -> None:
 
 def _end(process: subprocess.Popen) -> None:
     """Ask the server to end, which ends its kernels; where it does not, end all that it started."""
+    started = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     try:
         process.wait(15)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
+    for left in psutil.wait_procs(started, timeout=1)[1]:
+        left.kill()

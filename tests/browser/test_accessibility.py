@@ -41,7 +41,7 @@ def test_the_pages_of_the_other_views(page, shop, tmp_path, view):
     make = {
         "all": lambda: ea.replay(shop),
         "explore": lambda: ea.explore(shop),
-        "compare": lambda: ea.compare(shop, orders, "2026-02-01", "2026-03-01"),
+        "compare": lambda: ea.compare(shop, orders, "2026-02-01", "2026-02-02"),
         "trace": lambda: ea.trace(shop, correlation_id="order-123"),
     }
     made = make[view]()

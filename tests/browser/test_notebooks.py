@@ -32,11 +32,6 @@ told
 """
 
 
-@pytest.fixture(params=["lab", "notebook"])
-def app(request):
-    return request.param
-
-
 @pytest.fixture
 def open_book(page, server, shop, request):
     """Open a notebook in which the store is open, and run its cells."""
@@ -49,6 +44,7 @@ def open_book(page, server, shop, request):
     return opened
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_python_and_the_page_stay_together_through_the_story(app, open_book, page, shot):
     book = open_book(app, ONE)
     shown = Shown(page, ".one")
@@ -95,8 +91,8 @@ def test_the_mouse_plays_brushes_and_marks(open_book, page):
     expect(shown.part("diff")).to_contain_text("0")
 
 
-def test_one_of_all_entities_is_found_and_replayed(app, open_book, page, shot):
-    book = open_book(app, ALL)
+def test_one_of_all_entities_is_found_and_replayed(open_book, page, shot):
+    book = open_book("lab", ALL)
     shown = Shown(page, ".all")
     expect(shown.part("all-summary")).to_contain_text("3,768 events")
     shot("all")

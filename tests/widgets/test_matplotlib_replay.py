@@ -18,7 +18,7 @@ from esanalytics.widgets._tables import diff_table
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 HOSTILE = "<img src=x onerror=alert(1)>"
-law = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+law = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 _folders = itertools.count()
 
 
