@@ -232,7 +232,7 @@ class _Layers:
         middle = max(0, min(wide, round(cursor) if step else 0))
         reach = 0 if self.timeline.placing.dense else self._reach
         left, right = max(0, middle - reach), min(wide, middle + reach)
-        pixels[:, :left] = self._future[:, :left]
+        pixels[:, :left] = self._past[:, :left]
         pixels[:, right:] = self._future[:, right:]
         if reach:
             self._between(step, left, right)

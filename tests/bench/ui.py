@@ -23,8 +23,12 @@ _REPAINT = Aim(60, "ms")
 _OPEN, _FIRST, _BRUSH = Aim(2, "s"), Aim(1.5, "s"), Aim(150, "ms")
 _FASTER = Aim(3, RATIO, at_least=True)
 
-_STEP = "+(document.querySelector('.ea-replay')?.dataset.step ?? -1)"
-_VIEW = ".ea-replay [type=range]"
+_PARTS = "['canvas', 'state', 'diff'].map((part) => document.querySelector(`.es-replay [data-part=${part}]`))"
+_STEP = f"Math.min(...{_PARTS}.map((part) => +(part?.dataset.step ?? -1)))"
+"""The step that the timeline, the state and the diff show."""
+_DOTS = "document.querySelector('.es-replay [data-part=dots]')?.getAttribute('aria-label')"
+"""How many events and entities are drawn: it changes with the kernel's answer to a brush."""
+_DRAWN = f"/[1-9]/.test({_DOTS} ?? '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def _lines(folder: Path, events: int, keys: int) -> Iterator[Line]:
             if count in usual:
                 ratio = of([median(usual[count]) / median(taken)], RATIO)
                 yield Line(f"ratio-{count}", f"Output ÷ replay, {count:,} events", ratio, _FASTER)
-        yield from _overview(pages, whole, events)
+        yield from _overview(pages, whole, events, keys)
 
 
 def _usual(pages: Pages, store: Path, count: int, keys: int) -> list[float]:
@@ -87,16 +91,20 @@ def _replay(pages: Pages, store: Path, count: int, keys: int) -> tuple[float, li
     with pages.notebook(f"replay-{count}", _begin(store)) as book:
         opening = pages.open(book, ui_cells.ONE, f"{_STEP} >= 0")
         pages.page.wait_for_timeout(500)
-        pages.page.locator(_VIEW).focus()
-        pages.page.keyboard.press("Home")
-        pages.page.wait_for_timeout(1000)
+        pages.page.locator(".es-replay [data-part=slider]").focus()
+        pages.page.wait_for_timeout(500)
         return opening, pages.keys(keys, _STEP)
 
 
-def _overview(pages: Pages, store: Path, events: int) -> Iterator[Line]:
+def _overview(pages: Pages, store: Path, events: int, keys: int) -> Iterator[Line]:
+    title = f"all entities, {events:,} events"
     with pages.notebook("everything", _begin(store)) as book:
-        opening = pages.open(book, ui_cells.ALL, "document.querySelector('.ea-replay')")
-        yield Line("first", f"all entities, {events:,} events: first picture", of([opening / 1e3], "s"), _FIRST)
+        opening = pages.open(book, ui_cells.ALL, _DRAWN)
+        yield Line("first", f"{title}: first picture", of([opening / 1e3], "s"), _FIRST)
+        pages.page.wait_for_timeout(1000)
+        brush = pages.page.locator(".es-replay [data-part=all-density]")
+        taken = [pages.brush(brush, 0.15 + n % 7 * 0.08, 0.3 + n % 5 * 0.12, _DOTS) for n in range(keys // 2)]
+        yield _timed("brush", f"{title}: end of a drag to its picture", taken, _BRUSH)
 
 
 def _begin(store: Path) -> str:
@@ -105,7 +113,7 @@ def _begin(store: Path) -> str:
 
 def _timed(name: str, title: str, taken: Sequence[float], aim: Aim | None = None) -> Line:
     tenth = quantiles(taken, n=10)[-1]
-    return Line(name, title, of(taken, "ms", f"p90 {tenth:.0f} ms, {len(taken)} keys"), aim)
+    return Line(name, title, of(taken, "ms", f"p90 {tenth:.0f} ms, {len(taken)} times"), aim)
 
 
 def _table(lines: Sequence[Line], events: int) -> str:

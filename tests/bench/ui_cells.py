@@ -12,9 +12,11 @@ STREAM = "order-00000000"
 """The only stream of a store of one entity."""
 
 BEGIN = """
+import sys
 import esanalytics as ea
+sys.path.append({bench!r})
 from workload import TYPED
-ea.replay, ea.Store
+ea.replay
 store = ea.Store.open({path!r})
 store.log.count()
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from booking import Book
 from measuring import said
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 from serving import Server, served
 from watching import chromium, launched, picture, watched
 
@@ -35,6 +35,11 @@ _INSTALL = """() => {
   new MutationObserver(() => document.querySelectorAll(".by-output img").forEach(follow))
     .observe(document.body, {childList: true, subtree: true});
 }"""
+_AFTER = """() => {{
+  const before = {shown};
+  window.__taken = window.__clock.until(() => ({shown}) {change} before);
+  window.__taken.catch(() => 0);
+}}"""
 
 
 @contextmanager
@@ -80,11 +85,22 @@ class Pages:
         return [self._key(shown) for _ in range(count + 5)][5:]
 
     def _key(self, shown: str) -> float:
-        self.page.evaluate(
-            f"() => {{ const before = {shown};"
-            f" window.__taken = window.__clock.until(() => ({shown}) > before); window.__taken.catch(() => 0); }}"
-        )
+        self.page.evaluate(_AFTER.format(change=">", shown=shown))
         self.page.keyboard.press("ArrowRight")
         taken = self.page.evaluate("() => window.__taken")
         self.page.wait_for_timeout(30)
+        return taken
+
+    def brush(self, part: Locator, start: float, end: float, shown: str) -> float:
+        """Drag over a part; give the milliseconds from letting go until ``shown``, JavaScript, has another value."""
+        left, right = sorted((start, end))
+        box = part.bounding_box()
+        at = [(box["x"] + box["width"] * share, box["y"] + box["height"] / 2) for share in (left, right)]
+        self.page.mouse.move(*at[0])
+        self.page.mouse.down()
+        self.page.mouse.move(*at[1], steps=4)
+        self.page.evaluate(_AFTER.format(change="!==", shown=shown))
+        self.page.mouse.up()
+        taken = self.page.evaluate("() => window.__taken")
+        self.page.wait_for_timeout(200)
         return taken
