@@ -33,7 +33,7 @@ class Latest(Generic[T]):
         with self._changed:
             if self._closed:
                 return
-            self._wanted.append(wanted)
+            self._wanted = [wanted]
             if self._thread is None:
                 context = contextvars.copy_context()  # a kernel knows by it which cell asked
                 self._thread = threading.Thread(

@@ -81,6 +81,13 @@ def test_the_pictures_are_drawn(bug_found):
     assert [name for name in drawn if "image/png" not in cells[name][0]] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_runs_in_any_folder(path, tmp_path):
+    assert run(path, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_running_it_leaves_nothing_in_the_current_directory(bug_found):
     folder, _ = bug_found
     assert list(folder.iterdir()) == []
