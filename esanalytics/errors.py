@@ -181,8 +181,8 @@ class UnknownKeyError(ProjectionError, LookupError):
     """No event has a key, or several entities could be meant. Args: projection, key, the nearest keys, how many fit."""
 
     def __str__(self) -> str:
-        name, key, near, many = (*self.args, 0)[:4]
-        listed = " or ".join(near)
+        name, key, near, many = (*self.args, *(None, None, (), 0)[len(self.args) :])[:4]
+        listed = " or ".join(map(str, near or ()))
         if key is None:
             what = f"name the entity, such as key={listed}" if near else "the log has no event that has its key"
             return f"projection {name!r} is about many entities; {what}" if near else f"projection {name!r}: {what}"

@@ -57,7 +57,7 @@ class Word:
 def letters(x: float, y: float, text: str, colour: str, size: float = 9.0, **look: Any) -> Text:  # noqa: ANN401
     """Make a text that is drawn character by character, whatever it contains and whatever matplotlib is set to."""
     place = {"ha": "left", "va": "baseline", "clip_on": False, **look}
-    return Text(x, y, text, color=colour, fontsize=size, usetex=False, **place)
+    return Text(x, y, text, color=colour, fontsize=size, parse_math=False, usetex=False, **place)
 
 
 def fit(text: object, room: float, size: float = 9.0, *, bold: bool = False) -> str:

@@ -190,7 +190,10 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
     def _skipped(self, change: Any) -> None:  # noqa: ANN401  traitlets'
         with self._lock:
             step = self.session.step
-            if self._setting or not step:
+            if self._setting:
+                return
+            if not step:
+                self._settle(step)
                 return
             event_id = self.session.branch.events.ids[step - 1]
             if change["new"]:

@@ -91,8 +91,9 @@ def _replay(pages: Pages, store: Path, count: int, keys: int) -> tuple[float, li
     with pages.notebook(f"replay-{count}", _begin(store)) as book:
         opening = pages.open(book, ui_cells.ONE, f"{_STEP} >= 0")
         pages.page.wait_for_timeout(500)
+        pages.page.evaluate(f"() => document.querySelector('.es-replay').parentElement.esReplay.goto({count // 2})")
         pages.page.locator(".es-replay [data-part=slider]").focus()
-        pages.page.wait_for_timeout(500)
+        pages.page.wait_for_timeout(1000)
         return opening, pages.keys(keys, _STEP)
 
 

@@ -15,7 +15,7 @@ import esanalytics as ea
 sys.path.append(str(Path(__file__).parents[1] / "timetravel"))  # its histories
 
 
-_WITH_JUPYTER = ("test_footprint", "test_notebooks")
+_WITH_JUPYTER = ("test_footprint", "test_jupyter")
 
 
 def pytest_collection_modifyitems(items):

@@ -24,7 +24,7 @@ from esanalytics.widgets._telling import Teller, payload_lines
 
 ENGINE = ea.engines.DuckDB()
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-HOSTILE = "<img src=x onerror=alert(1)> $\\frac{1}{2}$ \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET} \N{PARTY POPPER}"
+HOSTILE = "<img src=x onerror=alert(1)> $\\nosuch{1}$ \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET} \N{PARTY POPPER}"
 law = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 _folders = itertools.count()
 
