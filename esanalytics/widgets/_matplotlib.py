@@ -192,8 +192,8 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
             step = self.session.step
             if self._setting:
                 return
-            if not step:
-                self._settle(step)
+            if not step:  # there is no event to switch off
+                self._setting, change["owner"].value, self._setting = True, False, False
                 return
             event_id = self.session.branch.events.ids[step - 1]
             if change["new"]:
