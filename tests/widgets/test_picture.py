@@ -141,7 +141,7 @@ def test_a_picture_follows_what_is_switched_off_marked_and_bookmarked(tmp_path):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("lanes", ["service", "type", "stream"])
 def test_nothing_in_an_id_type_or_value_is_anything_but_text(tmp_path, theme, lanes):
-    data = {HOSTILE: HOSTILE, "$x^2$": "$\\notatex{"}
+    data = {HOSTILE: HOSTILE, "$x^2$": "$\\nosuch$"}
     session = session_of(tmp_path, [{"type": HOSTILE, "data": data, "event_id": "e"}])
     session.bookmarks.append((1, HOSTILE))
     session.mark(HOSTILE, 1)
