@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from esanalytics.widgets._assets import asset
+from esanalytics.widgets._assets import asset, replay_module
 
 __all__ = ["LOOKS", "ReplayCanvas"]
 
@@ -18,7 +18,7 @@ class ReplayCanvas(anywidget.AnyWidget):
     ``model`` and ``overview`` are JSON texts: what is replayed, and all entities where one is to be picked.
     """
 
-    _esm = asset("replay.js")
+    _esm = replay_module()
     _css = asset("replay.css")
 
     model = t.Unicode().tag(sync=True)

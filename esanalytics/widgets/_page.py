@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from esanalytics.widgets._assets import asset
+from esanalytics.widgets._assets import asset, replay_module
 from esanalytics.widgets._bundle import page
 
 __all__ = ["replay_page"]
@@ -43,15 +43,5 @@ def replay_page(model: str, traits: Mapping[str, Any], *, title: str, code: Mapp
         An HTML document that needs nothing from elsewhere, and may not ask for it.
     """
     data = {"model": model, "traits": json.dumps(dict(traits)), "code": json.dumps(dict(code))}
-    body = _BODY.format(title=html.escape(title), module=_module())
-    return page(title, body, css=_css() + _CSS, data=data)
-
-
-def _module() -> str:
-    """Return the module of the canvas."""
-    return asset("replay.js")
-
-
-def _css() -> str:
-    """Return its style sheet."""
-    return asset("replay.css")
+    body = _BODY.format(title=html.escape(title), module=replay_module())
+    return page(title, body, css=asset("replay.css") + _CSS, data=data)

@@ -143,7 +143,6 @@ def test_the_quick_start_goes_from_files_to_a_replay(tmp_path):
     assert dict(re.findall(r"^(\w+) +(\d+)$", plain(cells["by-status"]), re.MULTILINE)) == {
         name: str(count) for name, count in then.items()
     }
-    assert f"{sum(then.values())} rows" in text(cells["state"])
     assert "320 of 1,092 streams had the first step" in plain(cells["draw-funnel"])
     watched = [event for event in events if event["stream_id"] == "order-108"]
     assert f"Replay of order-108: {len(watched)} events" in plain(cells["replay"])
@@ -203,7 +202,7 @@ def awkward_repository(where):
         lambda: [(where / name).write_text("one\ntwo\nthree\n" * 9) for name in ("a b.txt", "ü.txt", "gone.txt")],
         lambda: (where / "bytes.bin").write_bytes(bytes(range(256))),
         lambda: (where / "ü.txt").rename(where / "deep" / "ü.txt"),
-        lambda: (where / "gone.txt").unlink(),
+        (where / "gone.txt").unlink,
         lambda: (where / "gone.txt").write_text("again\n"),
         lambda: (where / "a b.txt").chmod(0o755),
         lambda: (where / "bytes.bin").rename(where / "deep" / "x.bin"),
@@ -237,8 +236,9 @@ def test_the_history_of_a_checkout_folds_to_the_tree_that_git_has(tmp_path):
     listed = git(checkout, "ls-tree", "-r", "--name-only", "-z", "HEAD").split("\0")[:-1]
     assert plain(cells["same-tree"]) == f"({len(listed)}, True)"
     assert [path for path in listed if path not in text(cells["projection"])] == []
-    assert "gone.txt, after 4 events" in plain(cells["file-now"])
-    assert "'changes': 2, 'added': 2, 'removed': 0" in " ".join(plain(cells["file-now"]).split())
+    # the file with the most changes: 27 lines, then another mode, then one line instead
+    assert "a b.txt, after 3 events" in plain(cells["file-now"])
+    assert "'changes': 3, 'added': 28, 'removed': 27" in " ".join(plain(cells["file-now"]).split())
     assert "is not here: what follows is left out" in plain(cells["find-hospital"])
     assert cells["draw-transitions"] == cells["replay-patient"] == []
     assert {"explore", "compare", "draw-density", "draw-heatmap", "replay"} == pictures(cells)
@@ -295,7 +295,7 @@ def test_a_notebook_says_at_its_end_where_to_go_next(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_no_notebook_knows_the_machine_it_was_written_on(path):
-    assert re.findall(r"/(?:home|Users|tmp|root|work|mnt)/|[A-Z]:\\", path.read_text(encoding="utf-8")) == []
+    assert re.findall(r"/(?:home|Users|tmp|root|work|mnt)/|\b[A-Z]:\\\\", path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,6 +1,7 @@
 """The pictures of the documentation: small, sharp, and made by their script."""
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def test_the_picture_is_small_and_twice_as_wide_as_it_is_shown():
 def test_the_readme_shows_it_and_says_what_it_shows():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     said = text[text.index("![") + 2 : text.index("](docs/replay.png)")]
-    assert {"order-150", "switched", "-318.00"} <= set(said.replace(",", " ").split())
+    assert {"order-150", "switched", "-318.00"} <= set(re.split(r"[\s,:;]+", said))
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from esanalytics.widgets._page import _css, _module, replay_page
+from esanalytics.widgets._assets import asset, replay_module
+from esanalytics.widgets._page import replay_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!--"
 SEPARATORS = "\u2028\u2029"
@@ -67,7 +68,7 @@ def test_the_policy_lets_nothing_in_from_elsewhere(hostile):
 
 
 def test_the_module_and_the_styles_ask_for_nothing():
-    module, css = _module(), _css()
+    module, css = replay_module(), asset("replay.css")
     assert not re.search(r"\beval\(|\bimport\b\s*[({'\"*]|\bfetch\(|new Function|XMLHttpRequest|WebSocket", module)
     assert not re.search(r"@import|url\(", css)
     addresses = re.findall(r"https?://[^\s\"')]+", module + css)
@@ -75,18 +76,18 @@ def test_the_module_and_the_styles_ask_for_nothing():
 
 
 def test_the_module_never_reads_text_as_html():
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc", _module())
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc", replay_module())
 
 
 def test_the_module_can_stand_in_a_script_element():
-    assert "</script" not in _module().lower()
-    assert "<!--" not in _module()
+    assert "</script" not in replay_module().lower()
+    assert "<!--" not in replay_module()
 
 
 def test_the_module_is_what_anywidget_and_the_page_ask_for():
-    assert re.search(r"^export default \{\s*render\(", _module(), re.MULTILINE)
-    assert "export function mount(el, source)" in _module()
-    assert "export function plainSource(" in _module()
+    assert re.search(r"^export default \{\s*render\(", replay_module(), re.MULTILINE)
+    assert "export function mount(el, source)" in replay_module()
+    assert "export function plainSource(" in replay_module()
 
 
 def test_the_page_has_one_heading_and_says_what_it_needs(hostile):
@@ -97,7 +98,7 @@ def test_the_page_has_one_heading_and_says_what_it_needs(hostile):
 
 
 def test_the_styles_follow_the_theme_and_the_wish_for_less_motion():
-    css = _css()
+    css = asset("replay.css")
     assert "light-dark(" in css
     assert "--jp-layout-color0" in css
     assert "--vscode-editor-background" in css
