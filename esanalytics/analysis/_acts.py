@@ -1,7 +1,7 @@
 """Acts: what one event does to the columns of a row, on values that are computed already.
 
-The same few rules are written once more in ``static/replay/fold.js``, so that a page replays without Python; a test holds
-the two side by side, and this one beside `state_at`.
+The same few rules are written once more in ``static/replay/fold.js``, so that a page replays without Python; a test
+holds the two side by side, and this one beside `state_at`.
 """
 
 from __future__ import annotations

@@ -66,7 +66,6 @@ def model_of(session: ReplaySession, *, most: int | None = None) -> str:
         "events": events,
         "complete": complete,
         "chunk": CHUNK,
-        "generation": 0,
         "services": list(dict.fromkeys(branch.services)),
         "types": types,
         "streams": [list(stream) for stream in dict.fromkeys(branch.streams)],

@@ -32,6 +32,8 @@ class ReplayCanvas(anywidget.AnyWidget):
     slider = t.Enum(["event", "time"], "event").tag(sync=True)
     clock = t.Enum(["effective_at", "recorded_at", "position"], "effective_at").tag(sync=True)
     lanes = t.Enum(["service", "type", "stream"], "type").tag(sync=True)
+    lane_order = t.Enum(["first", "count", "duration", "name"], "first").tag(sync=True)
+    colour = t.Enum(["type", "service", "stream"], "type").tag(sync=True)
     speed = t.Float(2.0, min=0.25, max=100.0).tag(sync=True)
     pace = t.Enum(["steady", "live"], "steady").tag(sync=True)
     playing = t.Bool(default_value=False).tag(sync=True)
@@ -57,6 +59,8 @@ LOOKS = (
     "slider",
     "clock",
     "lanes",
+    "lane_order",
+    "colour",
     "speed",
     "pace",
     "loop",

@@ -28,14 +28,13 @@ function toggleSkip(app, id) {
   return say(app, `Event ${stepOf(tape, tape.rowOf.get(id))} is switched ${skipped.includes(id) ? "off" : "on"}.`);
 }
 
+/** Switches all on; what was changed or added, some of which may not be here, is put back by the kernel. */
 function restoreAll(app) {
+  const { chunks, model } = app.tape;
   put(app, { skipped: [] });
-  if (
-    app.alive &&
-    [...app.tape.chunks.values()].some((chunk) => chunk.rows.some((row) => row.inserted || row.edited !== undefined))
-  )
-    wish(app, { kind: "undo", id: null });
   say(app, "All put back: no what-if.");
+  const edited = ({ rows }) => rows.some((row) => row.inserted || row.edited !== undefined);
+  if (app.alive && (!model.complete || [...chunks.values()].some(edited))) wish(app, { kind: "undo", what: "all" });
 }
 
 function changeSpeed(app, direction) {
@@ -46,7 +45,8 @@ function changeSpeed(app, direction) {
 }
 
 function showMenu(app, open) {
-  const { menu, root } = { menu: app.ui.menu, root: app.root };
+  const { root } = app;
+  const { menu } = app.ui;
   menu.hidden = !open;
   root.querySelector("[data-part=export]").setAttribute("aria-expanded", String(open));
   if (open) menu.querySelector("button:not(:disabled)")?.focus();
@@ -105,7 +105,8 @@ const ACTIONS = {
   refresh: (app) => wish(app, { kind: "refresh" }),
   edit: editEvent,
   insert: insertEvent,
-  undo: (app) => wish(app, { kind: "undo", id: null }),
+  undo: (app) => wish(app, { kind: "undo", what: "last" }),
+  "undo-one": (app, id) => wish(app, { kind: "undo", what: "one", id }),
   help: showHelp,
   close: closeDialog,
   done: (app) => app.dialogDone?.() && closeDialog(app),
@@ -138,6 +139,7 @@ const KEYS = {
   T: (app) => stepNow(app) && jump(app, "type", nameOf(app.tape, stepNow(app)), -1),
   "?": showHelp,
 };
+const KEYS_OF_ALL = { "/": (app) => app.ui.entitySearch.focus(), "?": showHelp };
 const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Enter", "Tab"]);
 const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select";
 
@@ -160,10 +162,11 @@ function onKey(app, event) {
   }
   if (SCROLLING.has(key) && key !== "Tab") return void event.stopPropagation();
   const pressed = key === " " && target.closest("button, summary, [type=checkbox]");
-  if (pressed || !KEYS[key] || !app.tape || app.overview) return pressed ? void event.stopPropagation() : undefined;
+  const act = app.overview ? KEYS_OF_ALL[key] : app.tape && KEYS[key];
+  if (pressed || !act) return pressed ? void event.stopPropagation() : undefined;
   event.preventDefault();
   event.stopPropagation();
-  KEYS[key](app, event);
+  act(app, event);
   return undefined;
 }
 

@@ -40,7 +40,8 @@ function lastChanges(tape, low, high) {
     const row = eventAt(tape, step);
     if (!row) break;
     const after = tape.moves ? acted(tape.columns, values, actsOf(tape, row, false)) : stateAt(tape, step);
-    const differs = (key) => values?.[key] !== after?.[key] && !same(listed(values?.[key]), listed(after?.[key]));
+    const differs = (key) =>
+      own(values, key) !== own(after, key) && !same(listed(own(values, key)), listed(own(after, key)));
     if (names) names.forEach((name, i) => differs(i) && found.set(name, step));
     else for (const name of Object.keys({ ...values, ...after })) if (differs(name)) found.set(name, step);
     values = after;

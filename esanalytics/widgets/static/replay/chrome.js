@@ -1,60 +1,74 @@
 // What does not change with every step: names, choices, legend, bookmarks.
 
 function showChrome(app) {
-  const { ui, tape } = app;
-  const { model } = tape;
-  refill(
-    ui.title,
-    text(model.title),
-    h("small", {}, model.projection ? ` ${model.projection}` : " all payload fields"),
-  );
-  const folds = app.axis.folds;
-  const cut = folds.reduce((sum, [from, to]) => sum + to - from, 0);
-  const window = get(app, "window");
-  ui.density.setAttribute(
-    "aria-label",
-    `${many(tape.n, "event")} over time, ${instantText(tape.start)} to ${instantText(tape.end)} UTC`,
-  );
-  refill(
-    ui.summary,
-    h(
-      "span",
-      {},
-      [
-        many(tape.n, "event"),
-        tape.n && `${instantText(tape.start)} – ${instantText(tape.end)} UTC`,
-        folds.length && `${many(folds.length, "idle gap")} folded (${durationText(cut)})`,
-      ]
-        .filter(Boolean)
-        .join(" · "),
-    ),
-    model.note && h("span", { class: "es-note", part: "note" }, model.note),
-    window.length
-      ? h(
-          "button",
-          { act: "all", part: "window-all" },
-          `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`,
-        )
-      : "",
-  );
-  for (const name of ["pace", "slider", "lanes", "clock"])
-    ui[`pick_${name}`].value = name === "clock" ? clockOf(app) : get(app, name);
-  for (const name of ["loop", "fold_gaps"]) ui[name].checked = get(app, name);
-  ui.pick_clock.disabled = !tape.recorded;
-  ui.pick_lanes.disabled = !tape.time;
-  const speed = String(get(app, "speed"));
-  if (![...ui.pick_speed.options].some(({ value }) => value === speed))
-    ui.pick_speed.append(h("option", { value: speed }, `${speed}/s`));
-  ui.pick_speed.value = speed;
-  const playing = get(app, "playing");
-  refill(ui.play, icon(playing ? "pause" : "play"), playing ? "Pause" : "Play");
-  ui.play.setAttribute("aria-pressed", String(playing));
-  ui.play.title = "Play or pause (Space)";
+  showTitle(app);
+  showSummary(app);
+  showChosen(app);
+  showPlaying(app);
   showMarks(app);
   showBadge(app);
   showLegend(app);
   showMatches(app);
-  ui.backButton.hidden = !app.cameFromAll;
+  app.ui.backButton.hidden = !app.cameFromAll;
+}
+
+function showTitle(app) {
+  const { title, projection } = app.tape.model;
+  refill(app.ui.title, text(title), h("small", {}, projection ? ` ${projection}` : " all payload fields"));
+}
+
+function showSummary(app) {
+  const { ui, tape } = app;
+  const folds = app.axis.folds;
+  const cut = folds.reduce((sum, [from, to]) => sum + to - from, 0);
+  const told = [
+    many(tape.n, "event"),
+    tape.n && spanText(tape.start, tape.end),
+    folds.length && `${many(folds.length, "idle gap")} folded (${durationText(cut)})`,
+  ];
+  refill(
+    ui.summary,
+    h("span", {}, told.filter(Boolean).join(" · ")),
+    tape.model.note && h("span", { class: "es-note", part: "note" }, tape.model.note),
+    windowButton(app),
+  );
+  const span = `${instantText(tape.start)} to ${instantText(tape.end)} UTC`;
+  ui.density.setAttribute("aria-label", `${many(tape.n, "event")} over time, ${span}`);
+}
+
+const spanText = (start, end) => `${instantText(start)} – ${instantText(end)} UTC`;
+
+/** Makes the button that says which window is shown and leaves it; null where all is shown. */
+function windowButton(app) {
+  const [from, to] = get(app, "window");
+  if (from === undefined) return null;
+  const told = `Window ${instantText(from)} – ${instantText(to)}: show all`;
+  return h("button", { act: "all", part: "window-all" }, told);
+}
+
+/** Shows in the controls what is chosen, whoever chose it. */
+function showChosen(app) {
+  const { ui, tape } = app;
+  for (const name of ["pace", "slider", "lanes", "lane_order"]) ui[`pick_${name}`].value = get(app, name);
+  ui.pick_clock.value = clockOf(app);
+  ui.pick_colour.value = colourBy(app);
+  for (const name of ["loop", "fold_gaps"]) ui[name].checked = get(app, name);
+  ui.pick_clock.disabled = !tape.recorded;
+  ui.pick_lanes.disabled = ui.pick_colour.disabled = !tape.time;
+  const speed = String(get(app, "speed"));
+  if (![...ui.pick_speed.options].some(({ value }) => value === speed))
+    ui.pick_speed.append(h("option", { value: speed }, `${speed}/s`));
+  ui.pick_speed.value = speed;
+  const live = [...ui.pick_pace.options].find(({ value }) => value === "live");
+  live.textContent = get(app, "pace") === "live" ? liveText(app) : "live";
+}
+
+function showPlaying(app) {
+  const { ui } = app;
+  const playing = get(app, "playing");
+  refill(ui.play, icon(playing ? "pause" : "play"), playing ? "Pause" : "Play");
+  ui.play.setAttribute("aria-pressed", String(playing));
+  ui.play.title = "Play or pause (Space)";
   if (playing && !app.playing) app.playing = requestAnimationFrame((now) => playFrame(app, now));
 }
 
@@ -109,56 +123,85 @@ function showBadge(app) {
 
 const MOST_LEGEND = 14;
 
+/** Shows the types and services, to be hidden or shown; first those that the colours tell apart. */
 function showLegend(app) {
   const { ui, tape } = app;
-  const { types, services } = tape.model;
   app.counts ??= countKinds(tape);
-  const entry = (kind, hidden, swatchOf) => (index, name) => {
-    const shown = !hidden.has(name);
-    const count = app.counts[kind][index];
-    return h(
-      "button",
-      {
-        act: `hide-${kind}`,
-        arg: name,
-        class: "es-key",
-        "aria-pressed": String(shown),
-        title: `${shown ? "Hide" : "Show"} ${name} (it counts in the state all the same)`,
-      },
-      swatchOf?.(index),
-      text(name),
-      h("span", { class: "es-muted" }, countText(count)),
-    );
+  const by = colourBy(app);
+  const groups = {
+    type: typeKeys(app, by),
+    service: serviceKeys(app, by),
+    stream: by === "stream" ? streamKeys(app) : [],
   };
-  const order = types.map((_, i) => i).sort((a, b) => app.counts.type[b] - app.counts.type[a]);
-  const kept = app.allKeys ? order.slice(0, 400) : order.slice(0, MOST_LEGEND);
-  const typeKey = entry("type", app.hiddenTypes, (index) => swatch(app, index));
-  const serviceKey = entry("service", app.hiddenServices);
+  const kinds = [by, ...["type", "service"].filter((kind) => kind !== by)].filter((kind) => groups[kind].length);
+  const divide = h("span", { class: "es-divide", "aria-hidden": "true" });
   refill(
     ui.legend,
-    kept.map((index) => typeKey(index, types[index])),
-    order.length > MOST_LEGEND &&
-      h(
-        "button",
-        { act: "keys", class: "es-key", "aria-expanded": String(!!app.allKeys) },
-        app.allKeys ? "fewer types" : `${many(order.length - MOST_LEGEND, "more type")}`,
-      ),
-    services.length > 1 && h("span", { class: "es-divide", "aria-hidden": "true" }),
-    services.length > 1 && services.slice(0, 40).map((name, index) => serviceKey(index, name)),
+    kinds.flatMap((kind, i) => (i ? [divide.cloneNode(), ...groups[kind]] : groups[kind])),
   );
+}
+
+/** Makes the button of a name that hides or shows its events; what is hidden is not counted. */
+function hidingKey(app, kind, name, count, mark = null) {
+  const shown = !(kind === "type" ? app.hiddenTypes : app.hiddenServices).has(name);
+  const why = app.overview ? "" : " (it counts in the state all the same)";
+  return h(
+    "button",
+    {
+      act: `hide-${kind}`,
+      arg: name,
+      class: "es-key",
+      "aria-pressed": String(shown),
+      title: `${shown ? "Hide" : "Show"} ${name}${why}`,
+    },
+    mark,
+    text(name),
+    shown || !app.overview ? muted(count ?? 0) : null,
+  );
+}
+
+function typeKeys(app, by) {
+  const { types } = app.tape.model;
+  const counts = app.counts.type;
+  const order = types.map((_, i) => i).sort((a, b) => counts[b] - counts[a]);
+  const key = (type) => hidingKey(app, "type", types[type], counts[type], by === "type" && swatch(app, type));
+  return [...order.slice(0, app.allKeys ? 400 : MOST_LEGEND).map(key), ...moreKeys(app, order.length, "type")];
+}
+
+function serviceKeys(app, by) {
+  const { services } = app.tape.model;
+  if (services.length < 2 && by !== "service") return [];
+  const mark = (service) => by === "service" && swatch(app, null, service);
+  return services.slice(0, 40).map((name, i) => hidingKey(app, "service", name, app.counts.service[i], mark(i)));
+}
+
+function streamKeys(app) {
+  const { streams } = app.tape.model;
+  const key = ([, stream], i) =>
+    h("span", { class: "es-key es-plain-key" }, swatch(app, null, i), text(stream), muted(app.counts.stream[i]));
+  return [...streams.slice(0, app.allKeys ? 400 : MOST_LEGEND).map(key), ...moreKeys(app, streams.length, "stream")];
+}
+
+const muted = (count) => h("span", { class: "es-muted" }, countText(count));
+
+function moreKeys(app, count, word) {
+  if (count <= MOST_LEGEND) return [];
+  const told = app.allKeys ? `fewer ${word}s` : many(count - MOST_LEGEND, `more ${word}`);
+  return [h("button", { act: "keys", arg: word, class: "es-key", "aria-expanded": String(!!app.allKeys) }, told)];
 }
 
 function countKinds(tape) {
   const counts = {
     type: new Float64Array(tape.model.types.length),
     service: new Float64Array(tape.model.services.length),
+    stream: new Float64Array(tape.model.streams.length),
   };
   if (tape.type) for (const code of tape.type) counts.type[code] += 1;
   else
     tape.model.timeline.density?.types.forEach(
       (bins, type) => (counts.type[type] = bins.reduce((sum, n) => sum + n, 0)),
     );
-  for (const code of tape.service ?? []) counts.service[code] += 1;
+  for (const kind of ["service", "stream"]) for (const code of tape[kind] ?? []) counts[kind][code] += 1;
   return counts;
 }
 
@@ -191,9 +234,8 @@ function fillFields(app) {
 function fieldNames(app) {
   const { tape } = app;
   if (tape.columns.length || tape.moves) return tape.columns.map(({ name }) => name);
-  return Object.keys(
-    Object.assign({}, ...[...tape.chunks.values()].flatMap((chunk) => chunk.rows.map((row) => row.state ?? {}))),
-  );
+  const states = [...tape.chunks.values()].flatMap((chunk) => chunk.rows.map((row) => row.state ?? {}));
+  return [...new Set(states.flatMap(Object.keys))];
 }
 
 /** Writes where the step is, in words. */
@@ -231,7 +273,8 @@ function announce(app) {
   if (get(app, "playing")) return;
   stop(app, app.announcing);
   app.announcing = later(app, 700, () => {
-    const changed = app.tape && diffOf(app, "step");
+    if (!app.tape) return; // all entities are shown by now
+    const changed = diffOf(app, "step");
     const names = Array.isArray(changed) ? [...new Set(changed.map(({ path }) => path[0]))].slice(0, 5) : [];
     app.ui.live.textContent = placeText(app) + (names.length ? `; changed: ${names.join(", ")}` : "");
   });

@@ -44,8 +44,18 @@ function themeChanged(app) {
 
 const hue = (app, number) => app.colour[`c${number % HUES}`];
 const SHAPES = ["circle", "square", "triangle"];
-const shapeOf = (app, type) =>
-  app.tape.failing.has(type) ? "diamond" : SHAPES[Math.floor(type / HUES) % SHAPES.length];
+const shapeOf = (app, type, code = type) =>
+  app.tape.failing.has(type) ? "diamond" : SHAPES[Math.floor(code / HUES) % SHAPES.length];
+
+/** Says what the colours tell apart; without single events there are counts by type only. */
+const colourBy = (app) => (app.tape.time ? get(app, "colour") : "type");
+const IN_ROW = { type: "t", service: "s", stream: "k" };
+
+/** Returns the number of the type, service or stream that gives an event its colour. */
+function codeOf(app, number) {
+  const by = colourBy(app);
+  return app.tape[by]?.[number] ?? rowAt(app.tape, number)?.[IN_ROW[by]] ?? 0;
+}
 
 /** Traces a shape around a point. */
 function trace(g, shape, x, y, r) {

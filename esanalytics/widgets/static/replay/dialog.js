@@ -16,18 +16,27 @@ function openDialog(app, title, body, done) {
         iconButton("close", "Close (Esc)", "close"),
       ),
       ...body,
-      done
-        ? h(
-            "div",
-            { class: "es-group es-end" },
-            h("button", { act: "close" }, "Cancel"),
-            h("button", { act: "done", part: "dialog-done", class: "es-play" }, "Save"),
-          )
-        : "",
+      ...(done ? dialogEnd(app) : []),
     ),
   );
   dialog.setAttribute("aria-labelledby", `${app.uid}-title`);
   if (!dialog.open) dialog.showModal();
+}
+
+/** Makes the end of a form: what is wrong with it, and its buttons. */
+function dialogEnd(app) {
+  const { ui } = app;
+  ui.trouble = h("p", { class: "es-error", part: "dialog-problem", hidden: true, role: "alert" });
+  ui.done = h("button", { act: "done", part: "dialog-done", class: "es-play" }, "Save");
+  return [ui.trouble, h("div", { class: "es-group es-end" }, h("button", { act: "close" }, "Cancel"), ui.done)];
+}
+
+/** Says what is wrong with a form; while its answer is awaited it cannot be saved again. */
+function showTrouble(app, told, waiting = false) {
+  const { trouble, done } = app.ui;
+  trouble.hidden = !told;
+  trouble.textContent = told;
+  done.disabled = waiting;
 }
 
 function closeDialog(app) {
@@ -54,22 +63,28 @@ const HELP = [
   ["d", "the next kind of diff"],
   ["?", "this help"],
   ["Esc", "close, pause, clear the search"],
-  ["On the histogram: + − 0", "zoom in, out, all; arrows move the window, Shift resizes it"],
 ];
 
+const BRUSH_HELP = ["On the histogram: + − 0", "zoom in, out, all; arrows move the window, Shift resizes it"];
+const HELP_OF_ALL = [
+  ["/", "find an entity"],
+  ["Enter", "while finding: replay the first that was found"],
+  ["?", "this help"],
+  ["Esc", "close"],
+];
+const SIGNS_TOLD =
+  "Hollow: switched off. Diamond: failure. Cross: the fold failed. Dashed ring: changed or added. Bar under a dot: recorded late.";
+
 function showHelp(app) {
+  const keys = [...(app.overview ? HELP_OF_ALL : HELP), BRUSH_HELP];
   openDialog(app, "Keyboard", [
     h("p", { class: "es-muted" }, "These keys work while something in this view has the focus."),
     h(
       "dl",
       { class: "es-facts" },
-      HELP.flatMap(([keys, what]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, what)]),
+      keys.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]),
     ),
-    h(
-      "p",
-      { class: "es-muted" },
-      "Hollow: switched off. Diamond: failure. Cross: the fold failed. Dashed ring: changed or added. Bar under a dot: recorded late.",
-    ),
+    h("p", { class: "es-muted" }, app.overview ? "A press on a dot replays its entity." : SIGNS_TOLD),
   ]);
 }
 
@@ -119,18 +134,17 @@ function copyText(app, value) {
 }
 
 const field = (label, control) => h("label", { class: "es-line" }, h("span", {}, label), control);
-const problem = () => h("p", { class: "es-error", part: "dialog-problem", hidden: true, role: "alert" });
 
-/** Reads the JSON of a form; tells what is wrong with it. */
-function readPayload(area, trouble) {
+/** Sends a form whose payload is JSON; it stays open until the kernel has taken it. */
+function sendForm(app, area, message) {
   try {
     JSON.parse(area.value);
-    return true;
   } catch (error) {
-    trouble.hidden = false;
-    trouble.textContent = `This is no JSON: ${error.message}`;
+    showTrouble(app, `This is no JSON: ${error.message}`);
     return false;
   }
+  wish(app, { ...message, data: area.value }, app.dialogDone);
+  return false;
 }
 
 function editEvent(app) {
@@ -144,20 +158,11 @@ function editEvent(app) {
     spellcheck: false,
     value: jsonText(parsedOr(source) ?? null, "\n"),
   });
-  const trouble = problem();
   return openDialog(
     app,
     `Payload of event ${stepNow(app)}, ${app.tape.model.types[row.t]}`,
-    [
-      h("p", { class: "es-muted" }, "For this replay only; the log is not touched."),
-      field("Payload (JSON)", area),
-      trouble,
-    ],
-    () => {
-      if (!readPayload(area, trouble)) return false;
-      wish(app, { kind: "edit", id: row.id, data: area.value });
-      return true;
-    },
+    [h("p", { class: "es-muted" }, "For this replay only; the log is not touched."), field("Payload (JSON)", area)],
+    () => sendForm(app, area, { kind: "edit", id: row.id }),
   );
 }
 
@@ -176,7 +181,6 @@ function insertEvent(app) {
     value: row ? tape.model.types[row.t] : "",
     list: types.id,
   });
-  type.setAttribute("list", types.id);
   const at = h("input", {
     type: "text",
     part: "insert-at",
@@ -190,7 +194,6 @@ function insertEvent(app) {
       .map((each, i) => h("option", { value: i, selected: i === row?.k }, each.join(" / "))),
   );
   const area = h("textarea", { rows: 8, part: "insert-payload", spellcheck: false, value: "{}" });
-  const trouble = problem();
   openDialog(
     app,
     "Add an event",
@@ -201,13 +204,10 @@ function insertEvent(app) {
       field("At (UTC)", at),
       field("Stream", stream),
       field("Payload (JSON)", area),
-      trouble,
     ],
     () => {
-      if (!readPayload(area, trouble)) return false;
       const [service, id] = tape.model.streams[stream.value];
-      wish(app, { kind: "insert", type: type.value, at: at.value, data: area.value, service, stream: id });
-      return true;
+      return sendForm(app, area, { kind: "insert", type: type.value, at: at.value, service, stream: id });
     },
   );
 }

@@ -71,8 +71,8 @@ function icon(name) {
   return picture;
 }
 
-/** Shows the shape and colour that a type has in the timeline. */
-function swatch(app, type) {
+/** Shows the shape and colour that an event has in the timeline. */
+function swatch(app, type, code = type) {
   const picture = svg("svg", {
     viewBox: "0 0 16 16",
     width: 12,
@@ -86,7 +86,7 @@ function swatch(app, type) {
     diamond: "M8 0l8 8-8 8-8-8z",
     triangle: "M8 1l7 13H1z",
   };
-  picture.append(svg("path", { d: d[shapeOf(app, type)], fill: `var(--es-c${type % HUES})` }));
+  picture.append(svg("path", { d: d[shapeOf(app, type, code)], fill: `var(--es-c${code % HUES})` }));
   return picture;
 }
 

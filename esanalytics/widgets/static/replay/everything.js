@@ -20,7 +20,12 @@ function buildOverview(app) {
   ui.dots = h("canvas", { role: "img", part: "dots", "aria-label": "Events by entity" });
   ui.dotsHost = h("div", { class: "es-lanes es-pointing", part: "dots-host" }, ui.dots);
   ui.allSummary = h("p", { class: "es-summary", part: "all-summary" });
-  ui.allLegend = h("div", { class: "es-legend", part: "all-legend" });
+  ui.allLegend = h("div", {
+    class: "es-legend",
+    part: "all-legend",
+    role: "group",
+    "aria-label": "Types and services: press to hide or show",
+  });
   ui.entitySearch = h("input", {
     type: "search",
     part: "entity-search",
@@ -29,16 +34,11 @@ function buildOverview(app) {
     spellcheck: false,
   });
   ui.entityList = h("ul", { class: "es-entities", part: "entities" });
+  ui.allHead = h("header", { class: "es-head" }, ui.allTitle, h("span", { class: "es-spring" }));
   ui.all = h(
     "div",
     { class: "es-all", part: "all", hidden: true },
-    h(
-      "header",
-      { class: "es-head" },
-      ui.allTitle,
-      h("span", { class: "es-spring" }),
-      app.alive && h("button", { act: "refresh" }, "Refresh"),
-    ),
+    ui.allHead,
     ui.allSummary,
     h(
       "div",
@@ -60,24 +60,43 @@ function buildOverview(app) {
 
 function readOverview(app, source) {
   const all = parseExact(source);
-  const totals = new Map();
-  for (const [, type, n] of all.types) totals.set(type, (totals.get(type) ?? 0) + n);
-  const names = [...totals].sort((a, b) => b[1] - a[1]);
-  app.overview = { ...all, base: all.density, names, code: new Map(names.map(([name], i) => [name, i])) };
+  const names = [...summed(all.types, 1)].sort((a, b) => b[1] - a[1]);
+  const code = new Map(names.map(([name], i) => [name, i]));
+  const filter = filterKey(all.hidden?.types ?? [], all.hidden?.services ?? []);
+  // `filter` is what the histogram was filtered by, `shown` what the dots and counts are of.
+  app.overview = { ...all, base: all.density, counts: all.types, names, code, filter, shown: `${filter} ` };
   app.cameFromAll = true;
 }
 
-function askWindow(app) {
-  const [start, end] = get(app, "window").length ? get(app, "window") : app.overview.span.map(Number);
-  if (app.alive) ask(app, "window", { start, end });
+/** Adds up the counts of kinds, by service (0) or type (1). */
+function summed(counts, column) {
+  const totals = new Map();
+  for (const row of counts) totals.set(row[column], (totals.get(row[column]) ?? 0) + row[2]);
+  return totals;
 }
 
-function mergeOverview(app, found) {
-  Object.assign(app.overview, {
-    dots: found.dots ?? app.overview.dots,
-    density: found.density ?? app.overview.density,
-  });
-  if (!get(app, "window").length && found.density) app.overview.base = found.density;
+const filterKey = (types, services) => JSON.stringify([[...types].sort(), [...services].sort()]);
+const filterNow = (app) => filterKey(app.hiddenTypes, app.hiddenServices);
+const wantedNow = (app) => `${filterNow(app)} ${get(app, "window")}`;
+
+/** Asks for what should be shown: by a new filter first the whole, under the histogram, then the window. */
+function askWindow(app) {
+  const { overview } = app;
+  const window = get(app, "window");
+  app.found = null;
+  if (!app.alive || overview.shown === wantedNow(app)) return;
+  const filter = filterNow(app);
+  const whole = overview.filter !== filter || !window.length;
+  const [start, end] = whole ? overview.span.map(Number) : window;
+  ask(app, "window", { start, end }, { filter, whole, shown: `${filter} ${whole ? "" : window}` });
+}
+
+function mergeOverview(app, { dots, density, counts }, { filter, whole, shown }) {
+  const { overview } = app;
+  Object.assign(overview, { dots, density, shown }, counts && { counts });
+  if (whole) Object.assign(overview, { base: density, filter });
+  app.found = null;
+  if (!app.flights.window.sent) askWindow(app);
   redo(app, "layout");
 }
 
@@ -93,6 +112,7 @@ function drawOverview(app) {
   sizeCanvas(app, ui.allDensity, width, HISTOGRAM_HEIGHT);
   sizeCanvas(app, ui.dots, width, DOTS_HEIGHT);
   drawAllDensity(app);
+  paintAllDensity(app);
   drawDots(app);
   showOverviewText(app);
   tell(app, "es-paint");
@@ -103,8 +123,8 @@ const hueOf = (app, name) => (app.overview.code.has(name) ? hue(app, app.overvie
 function drawAllDensity(app) {
   const { ui, plot, overview } = app;
   const { base, axis } = overview;
-  const g = scaled(app, ui.allDensity);
-  g.clearRect(0, 0, plot.full, HISTOGRAM_HEIGHT);
+  overview.bars = newCanvas(ui.allDensity.width, ui.allDensity.height);
+  const g = scaled(app, overview.bars);
   const bars = Math.max(1, Math.floor(plot.width / BAR));
   const bins = base.counts[0]?.length ?? 0;
   const width = (Number(base.end) - Number(base.start)) / Math.max(1, bins);
@@ -124,7 +144,15 @@ function drawAllDensity(app) {
     base.names.map((name) => hueOf(app, name)),
     { x: plot.x, width: plot.width, height: HISTOGRAM_HEIGHT },
   );
-  const band = app.brushing ?? windowPlaces(app, axis, get(app, "window"));
+}
+
+/** Paints the histogram with the window on it. */
+function paintAllDensity(app) {
+  const { ui, plot, overview } = app;
+  const g = scaled(app, ui.allDensity);
+  g.clearRect(0, 0, plot.full, HISTOGRAM_HEIGHT);
+  g.drawImage(overview.bars, 0, 0, plot.full, HISTOGRAM_HEIGHT);
+  const band = app.brushing ?? windowPlaces(app, overview.axis, get(app, "window"));
   if (band) paintBand(app, g, band, HISTOGRAM_HEIGHT);
 }
 
@@ -138,104 +166,115 @@ function drawDots(app) {
   g.clearRect(0, 0, plot.full, DOTS_HEIGHT);
   const bottom = DOTS_HEIGHT - AXIS_HEIGHT;
   const row = (bottom - 8) / Math.max(1, dots.entities.length);
+  nameRows(app, g, row);
+  placeDots(app, row);
   const radius = clamp(row * 0.4, 1.3, 4);
-  overview.points = { x: new Float32Array(dots.at.length), y: new Float32Array(dots.at.length) };
-  g.font = `11px ${app.font}`;
-  g.textBaseline = "middle";
-  g.textAlign = "right";
-  g.fillStyle = colour.muted;
-  if (row >= 12)
-    dots.entities.forEach(([, stream], i) =>
-      g.fillText(fitted(g, stream, plot.x - 14), plot.x - 8, 4 + (i + 0.5) * row),
-    );
-  else
-    g.fillText(
-      fitted(g, many(dots.entities.length, "entity").replace("entitys", "entities"), plot.x - 10),
-      plot.x - 8,
-      12,
-    );
-  const hidden = app.hiddenTypes;
+  g.globalAlpha = radius < 2 ? 0.65 : 0.9;
   for (let i = 0; i < dots.at.length; i += 1) {
-    const name = dots.types[dots.type[i]];
-    overview.points.x[i] = plot.x + toPlace(app.axis, Number(dots.at[i])) * plot.width;
-    overview.points.y[i] = hidden.has(name) ? -99 : 4 + (dots.entity[i] + 0.5) * row;
-    if (hidden.has(name)) continue;
-    g.fillStyle = hueOf(app, name);
-    g.globalAlpha = radius < 2 ? 0.65 : 0.9;
+    const [x, y] = [overview.points.x[i], overview.points.y[i]];
+    if (y < 0) continue;
+    g.fillStyle = hueOf(app, dots.types[dots.type[i]]);
     if (radius > 2) {
-      trace(g, "circle", overview.points.x[i], overview.points.y[i], radius);
+      trace(g, "circle", x, y, radius);
       g.fill();
-    } else g.fillRect(overview.points.x[i] - radius, overview.points.y[i] - radius, radius * 2, radius * 2);
+    } else g.fillRect(x - radius, y - radius, radius * 2, radius * 2);
   }
   g.globalAlpha = 1;
   g.fillStyle = colour.line;
   g.fillRect(plot.x, bottom, plot.width, 1);
   drawTicks(app, g, bottom);
+  const entities = overview.sizes.filter((size) => size > 0).length;
   ui.dots.setAttribute(
     "aria-label",
-    `${many(dots.at.length, "event")} of ${countText(dots.entities.length)} entities over time, by type`,
+    `${many(overview.drawn, "event")} of ${many(entities, "entity", "entities")} over time, by type`,
   );
+}
+
+/** Writes the names of the entities beside their rows, or how many there are. */
+function nameRows(app, g, row) {
+  const { plot, overview, colour } = app;
+  const { entities } = overview.dots;
+  g.font = `11px ${app.font}`;
+  g.textBaseline = "middle";
+  g.textAlign = "right";
+  g.fillStyle = colour.muted;
+  const write = (told, y) => g.fillText(fitted(g, told, plot.x - 14), plot.x - 8, y);
+  if (row >= 12) entities.forEach(([, stream], i) => write(stream, 4 + (i + 0.5) * row));
+  else write(many(entities.length, "entity", "entities"), 12);
+}
+
+/** Computes where the dots stand, and counts those that are shown; the others stand above the picture. */
+function placeDots(app, row) {
+  const { plot, overview, axis, hiddenTypes, hiddenServices } = app;
+  const { dots } = overview;
+  const hidden = (codes, names, off) => off.size > 0 && off.has(names[codes]);
+  const points = { x: new Float32Array(dots.at.length), y: new Float32Array(dots.at.length).fill(-99) };
+  overview.sizes = new Float64Array(dots.entities.length);
+  overview.drawn = 0;
+  for (let i = 0; i < dots.at.length; i += 1) {
+    const at = Number(dots.at[i]);
+    if (at < axis.start || at > axis.end) continue;
+    if (hidden(dots.type[i], dots.types, hiddenTypes) || hidden(dots.service[i], dots.services, hiddenServices))
+      continue;
+    points.x[i] = plot.x + toPlace(axis, at) * plot.width;
+    points.y[i] = 4 + (dots.entity[i] + 0.5) * row;
+    overview.sizes[dots.entity[i]] += 1;
+    overview.drawn += 1;
+  }
+  overview.points = points;
 }
 
 function showOverviewText(app) {
   const { ui, overview } = app;
   const [start, end] = overview.span.map(Number);
-  const window = get(app, "window");
   refill(ui.allTitle, text(overview.title || "All entities"));
+  const told = [countsTold(app), overview.events ? spanText(start, end) : ""];
   refill(
     ui.allSummary,
-    h(
-      "span",
-      {},
-      [many(overview.events, "event"), overview.events ? `${instantText(start)} – ${instantText(end)} UTC` : ""]
-        .filter(Boolean)
-        .join(" · "),
-    ),
+    h("span", {}, told.filter(Boolean).join(" · ")),
     [overview.density.note, overview.dots.note]
       .filter(Boolean)
       .map((note) => h("span", { class: "es-note", part: "note" }, note)),
-    window.length
-      ? h(
-          "button",
-          { act: "all", part: "window-all" },
-          `Window ${instantText(window[0])} – ${instantText(window[1])}: show all`,
-        )
-      : "",
+    windowButton(app),
   );
+  showKinds(app);
+  if (!app.found) findEntities(app);
+}
+
+/** Says how many events are shown; without a kernel the counts cannot follow a window or a filter. */
+function countsTold(app) {
+  const { overview } = app;
+  const whole = many(overview.events, "event");
+  const part = overview.drawn < overview.dots.at.length || overview.density.total < overview.events;
+  if (!part) return whole;
+  if (overview.shown === wantedNow(app)) return `${countText(overview.density.total)} of ${whole}`;
+  return app.alive ? whole : `${many(overview.drawn, "dot")} shown; counts are of all ${whole}`;
+}
+
+function showKinds(app) {
+  const { ui, overview } = app;
+  const [types, services] = [summed(overview.counts, 1), summed(overview.counts, 0)];
+  const mark = (i) => h("i", { class: "es-square", style: `background:var(--es-c${i % HUES})` });
   refill(
     ui.allLegend,
     overview.names
       .slice(0, app.allKeys ? 400 : MOST_LEGEND)
-      .map(([name, n], i) =>
-        h(
-          "button",
-          { act: "hide-type", arg: name, class: "es-key", "aria-pressed": String(!app.hiddenTypes.has(name)) },
-          h("i", { class: "es-square", style: `background:var(--es-c${i % HUES})` }),
-          text(name),
-          h("span", { class: "es-muted" }, countText(n)),
-        ),
-      ),
-    overview.names.length > MOST_LEGEND &&
-      h(
-        "button",
-        { act: "keys", class: "es-key" },
-        app.allKeys ? "fewer types" : many(overview.names.length - MOST_LEGEND, "more type"),
-      ),
+      .map(([name], i) => hidingKey(app, "type", name, types.get(name), mark(i))),
+    moreKeys(app, overview.names.length, "type"),
+    overview.services.length > 1 && [
+      h("span", { class: "es-divide", "aria-hidden": "true" }),
+      ...overview.services.slice(0, 40).map(([name]) => hidingKey(app, "service", name, services.get(name))),
+    ],
   );
-  if (!app.found) findEntities(app);
 }
 
 function findEntities(app) {
   const wanted = app.ui.entitySearch.value.trim();
   if (app.alive && wanted) return ask(app, "entities", { text: wanted });
-  const { dots } = app.overview;
-  const counts = new Float64Array(dots.entities.length);
-  for (const entity of dots.entity) counts[entity] += 1;
-  const found = dots.entities.map(([service, stream], i) => [service, stream, counts[i]]);
-  return showEntities(
-    app,
-    found.filter(([, stream]) => stream.toLowerCase().includes(wanted.toLowerCase())).slice(0, 50),
-  );
+  const { dots, sizes } = app.overview;
+  const found = dots.entities.map(([service, stream], i) => [service, stream, sizes[i]]);
+  const fits = ([, stream, size]) => size > 0 && stream.toLowerCase().includes(wanted.toLowerCase());
+  return showEntities(app, found.filter(fits).slice(0, 50));
 }
 
 function showEntities(app, found) {

@@ -86,7 +86,10 @@ function acted(columns, before, acts) {
 
 const flat = (columns, row) =>
   row &&
-  columns.map((column) => (Array.isArray(row[column.name]) ? itemsOf(row[column.name]) : (row[column.name] ?? null)));
+  columns.map(({ name }) => {
+    const value = own(row, name) ?? null;
+    return Array.isArray(value) ? itemsOf(value) : value;
+  });
 
 function unflat(columns, values) {
   if (!values) return values;

@@ -10,6 +10,7 @@ function frame(app) {
   const todo = app.dirty;
   app.dirty = new Set();
   if (todo.has("theme") && readTheme(app)) todo.add("bitmaps");
+  if (todo.size === 1 && todo.has("brush")) return paintBrush(app);
   if (app.overview) return drawOverview(app);
   if (!app.tape) return undefined;
   if (todo.has("layout") && !layOut(app)) return undefined; // not shown: the resize observer tells when it is
@@ -23,6 +24,12 @@ function frame(app) {
   holdFocus(app);
   app.panels ??= later(app, 0, () => showPanels(app));
   return undefined;
+}
+
+/** Draws the window that is being dragged, and nothing else. */
+function paintBrush(app) {
+  if (app.overview?.bars) paintAllDensity(app);
+  else if (app.tape && app.axis) paintDensity(app, stepNow(app));
 }
 
 /** Gives the focus to the timeline where the control that had it is gone: keys go on working. */

@@ -104,25 +104,15 @@ function sizeSpacers(ui, n) {
 function eventRow(app, step, index, { step: current, selected, hits }) {
   const { tape } = app;
   const row = eventAt(tape, step);
-  const number = numberAt(tape, step);
   if (!row) wantStep(app, step, true);
-  const off = row && tape.skipped.has(row.id);
-  const type = typeAt(tape, step);
   const classes = [
     "es-row",
     step === current && "es-current",
-    off && "es-off",
+    row && tape.skipped.has(row.id) && "es-off",
     hits.has(step) && "es-hit",
     row?.error !== undefined && "es-failed",
     row && selected.has(row.id) && "es-picked",
   ];
-  const notes = [
-    row?.error !== undefined && "fold failed",
-    row?.inserted && "added",
-    row?.edited !== undefined && !row.inserted && "changed",
-    lateRows(tape)[number] && "late",
-  ].filter(Boolean);
-  const canSkip = row && (tape.moves || app.alive);
   return h(
     "tr",
     {
@@ -131,55 +121,70 @@ function eventRow(app, step, index, { step: current, selected, hits }) {
       "aria-rowindex": index + 2,
       "aria-current": step === current ? "step" : undefined,
     },
-    h(
-      "td",
-      { class: "es-c-tick" },
-      h("input", {
-        type: "checkbox",
-        label: `Select event ${step}`,
-        disabled: !row,
-        checked: Boolean(row && selected.has(row.id)),
-        "data-pick": row?.id,
-        "data-key": `pick ${step}`,
-      }),
-    ),
-    h(
-      "td",
-      { class: "es-c-tick" },
-      h("input", {
-        type: "checkbox",
-        class: "es-switch",
-        role: "switch",
-        label: `Event ${step} counts`,
-        disabled: !canSkip,
-        checked: !off,
-        "data-switch": row?.id,
-        "data-key": `switch ${step}`,
-      }),
-    ),
-    h(
-      "td",
-      { class: "es-c-step" },
-      h("button", { class: "es-link", act: "step", arg: step, label: `Go to step ${step}` }, countText(step)),
-    ),
+    rowControls(app, step, row, selected),
+    rowTexts(app, step, row),
+  );
+}
+
+/** Makes the cells by which an event is picked, switched and gone to. */
+function rowControls(app, step, row, selected) {
+  const { tape, alive } = app;
+  const pickBox = h("input", {
+    type: "checkbox",
+    label: `Select event ${step}`,
+    disabled: !row,
+    checked: Boolean(row && selected.has(row.id)),
+    "data-pick": row?.id,
+    "data-key": `pick ${step}`,
+  });
+  const onOff = h("input", {
+    type: "checkbox",
+    class: "es-switch",
+    role: "switch",
+    label: `Event ${step} counts`,
+    disabled: !(row && (tape.moves || alive)),
+    checked: !(row && tape.skipped.has(row.id)),
+    "data-switch": row?.id,
+    "data-key": `switch ${step}`,
+  });
+  const number = h(
+    "button",
+    { class: "es-link", act: "step", arg: step, label: `Go to step ${step}` },
+    countText(step),
+  );
+  return [
+    h("td", { class: "es-c-tick" }, pickBox),
+    h("td", { class: "es-c-tick" }, onOff),
+    h("td", { class: "es-c-step" }, number),
+  ];
+}
+
+function rowTexts(app, step, row) {
+  const { tape } = app;
+  const { services, streams } = tape.model;
+  const number = numberAt(tape, step);
+  const type = typeAt(tape, step);
+  const notes = [
+    row?.error !== undefined && "fold failed",
+    row?.inserted && "added",
+    row?.edited !== undefined && !row.inserted && "changed",
+    lateRows(tape)[number] && "late",
+  ].filter(Boolean);
+  return [
     h("td", { class: "es-c-time" }, instantText(timeAt(tape, step), true)),
     h(
       "td",
       { class: "es-c-type" },
-      type === undefined ? "…" : swatch(app, type),
+      type === undefined ? "…" : swatch(app, type, codeOf(app, number)),
       text(nameOf(tape, step)),
       notes.map((note) => h("span", { class: "es-tag" }, note)),
     ),
-    h(
-      "td",
-      { class: "es-c-service" },
-      text(row ? tape.model.services[row.s] : (tape.model.services[tape.service?.[number]] ?? "")),
-    ),
-    h("td", { class: "es-c-stream" }, text(row ? tape.model.streams[row.k].at(-1) : "")),
+    h("td", { class: "es-c-service" }, text(services[row?.s ?? tape.service?.[number]] ?? "")),
+    h("td", { class: "es-c-stream" }, text(row ? streams[row.k].at(-1) : "")),
     h(
       "td",
       { class: "es-c-data", title: row ? clipped(row.data, 500) : undefined },
       row ? text(clipped(row.data, 160)) : "not here yet",
     ),
-  );
+  ];
 }

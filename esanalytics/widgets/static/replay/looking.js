@@ -73,15 +73,21 @@ function jump(app, what, value, direction = 1, from = stepNow(app)) {
   const everything = tape.model.complete || ((what === "type" || what === "failure") && tape.type);
   if (!everything && app.alive) {
     const asked = what === "instant" ? `${instantText(value, true).replace(" ", "T")}Z` : value;
-    return ask(app, "find", { what, value: asked, from, direction }, told);
+    return ask(app, "find", { what, value: asked, from, direction }, { told });
   }
   const found = findHere(app, what, value, from, direction);
   if (found !== null && found !== undefined) {
-    say(app, "");
+    say(app, what === "instant" && found === 0 ? BEFORE_FIRST : "");
     return goTo(app, found);
   }
-  const where = what === "id" || what === "instant" ? "" : direction > 0 ? " after this" : " before this";
-  return say(app, `No ${told}${where}${everything ? "" : " among the events in this page"}.`);
+  return say(app, noneFound(told, { what, direction }, everything ? "" : " among the events in this page"));
+}
+
+const BEFORE_FIRST = "That is before the first event.";
+
+function noneFound(told, { what, direction }, where = "") {
+  const side = what === "id" || what === "instant" ? "" : direction > 0 ? " after this" : " before this";
+  return `No ${told}${side}${where}.`;
 }
 
 function jumpField(app, direction) {
@@ -103,7 +109,7 @@ function goToWritten(app, written) {
         ? `${wanted.replace(" ", "T")}Z`
         : wanted;
     const parsed = Date.parse(iso);
-    const finer = /\.\d{3}(\d{1,3})/.exec(iso)?.[1]?.padEnd(3, "0") ?? (/\.\d/.test(iso) ? "0" : "0");
+    const finer = /\.\d{3}(\d{1,3})/.exec(iso)?.[1]?.padEnd(3, "0") ?? "0";
     if (!Number.isNaN(parsed)) return jump(app, "instant", parsed * 1000 + Number(finer));
   }
   return jump(app, "id", wanted);

@@ -1,38 +1,62 @@
-// Messages: of each kind at most one is under way; of those that wait only the latest is kept.
+// Messages: of each kind at most one is under way; of those that wait only the latest is kept. An answer may come late,
+// when the tape is not the one any more that was asked about; then it is dropped, and asked for again.
 
 const PATIENCE = 3000;
+const BUSY = "the kernel is busy; playing what is here";
+const ABOUT_TAPE = new Set(["chunk", "payload", "find", "code"]);
 
-/** Sends a question; its answer is taken by `ANSWERS`. */
-function ask(app, kind, body = {}, told = "") {
-  if (!app.alive) return say(app, `This ${NEEDS_KERNEL}.`);
-  const flight = (app.flights[kind] ??= { sent: null, next: null, timer: null });
+/** Names a question: other displays of the same view hear its answer too, and must not take it for theirs. */
+function newRequest(app) {
   app.requests += 1;
-  flight.next = { kind, ...body, request: app.requests, told };
-  return flight.sent ? undefined : takeOff(app, flight);
+  return `${app.prefix}-${app.requests}`;
+}
+
+const isOwn = (app, { request }) => String(request).startsWith(`${app.prefix}-`);
+
+/** Sends a question with what is to be remembered with it; its answer is taken by `ANSWERS`. */
+function ask(app, kind, body = {}, notes = {}) {
+  if (!app.alive) return say(app, `This ${NEEDS_KERNEL}.`);
+  const flight = (app.flights[kind] ??= { sent: null, next: null, timer: null, late: false });
+  flight.next = { notes, body, message: { kind, ...body, request: newRequest(app) }, version: app.tapeVersion };
+  return flight.sent && !flight.late ? undefined : takeOff(app, flight);
 }
 
 function takeOff(app, flight) {
   if (!flight.next) return;
-  [flight.sent, flight.next] = [flight.next, null];
-  const { told, ...message } = flight.sent;
-  post(app, message);
+  stop(app, flight.timer);
+  [flight.sent, flight.next, flight.late] = [flight.next, null, false];
   flight.timer = later(app, PATIENCE, () => {
-    flight.sent = null;
-    say(app, "the kernel is busy; playing what is here", "warn");
-    takeOff(app, flight);
+    flight.late = true; // its answer is still good, but whoever asks again does not wait for it
+    say(app, BUSY, "warn");
   });
+  post(app, flight.sent.message);
 }
 
-/** Ends a flight and returns what was asked; null where the answer is to an older question. */
-function land(app, message) {
-  const flight = app.flights[message.kind === "found" ? "find" : message.kind === "exported" ? "export" : message.kind];
-  if (!flight?.sent || (message.request !== undefined && message.request !== flight.sent.request)) return null;
+/** Ends a flight and returns what was asked; null where the answer is to another question, or about what was before. */
+function land(app, kind, message) {
+  const flight = app.flights[kind];
+  if (!flight?.sent || !isAnswer(flight.sent.message, message)) return null;
   const { sent } = flight;
   stop(app, flight.timer);
   flight.sent = null;
   if (app.ui.status.dataset.level === "warn") say(app, "");
   takeOff(app, flight);
-  return sent;
+  if (sent.version === app.tapeVersion || !ABOUT_TAPE.has(kind)) return sent;
+  // What is still needed of chunks is asked for by who shows it.
+  if (kind === "chunk") {
+    app.rowsVersion += 1;
+    redo(app);
+  } else if (!flight.sent) ask(app, kind, sent.body, sent.notes);
+  return null;
+}
+
+/** A chunk says which one it is, so that it needs no name of its question. */
+const isAnswer = (sent, { request, number }) => (request == null ? number === sent.number : request === sent.request);
+
+/** Forgets all questions: their answers are about something else now. */
+function cancelFlights(app) {
+  for (const { timer } of Object.values(app.flights)) stop(app, timer);
+  app.flights = {};
 }
 
 /** Sends a message; what was chosen before goes first, so that the kernel answers for what is shown. */
@@ -45,20 +69,39 @@ function post(app, message) {
   }
 }
 
-/** Sends a wish whose answer is a new model. */
-function wish(app, message) {
+/** Sends a wish whose answer is a new model, or a note; `form` is the dialog that stays open until then. */
+function wish(app, message, form = null) {
   if (!app.alive) return say(app, `This ${NEEDS_KERNEL}.`);
-  post(app, message);
-  stop(app, app.wishing);
-  app.wishing = later(app, PATIENCE, () => say(app, "the kernel is busy; playing what is here", "warn"));
+  stop(app, app.wish?.timer);
+  const timer = later(app, PATIENCE, () => tellWish(app, form, BUSY, "warn"));
+  app.wish = { request: newRequest(app), form, timer };
+  if (form) showTrouble(app, "", true);
+  post(app, { ...message, request: app.wish.request });
   return undefined;
+}
+
+const inDialog = (app, form) => form && app.ui.dialog.open && app.dialogDone === form;
+
+function tellWish(app, form, told, level) {
+  if (inDialog(app, form)) showTrouble(app, told, level === "warn");
+  say(app, told, level);
+}
+
+/** Ends a wish: it was granted, or a note says why it was not; what was typed stays for another try. */
+function endWish(app, told = "", level = "info") {
+  if (!app.wish) return;
+  const { form, timer } = app.wish;
+  stop(app, timer);
+  app.wish = null;
+  if (level !== "error" && inDialog(app, form)) closeDialog(app);
+  tellWish(app, form, told, level);
 }
 
 const ANSWERS = {
   chunk(app, message) {
-    const sent = land(app, message);
+    const sent = land(app, "chunk", message);
+    if (!sent) return;
     const { tape } = app;
-    if (!tape || message.generation < tape.model.generation) return;
     const chunk = parseExact(message.text);
     addChunk(tape, chunk);
     trimChunks(tape);
@@ -67,52 +110,46 @@ const ANSWERS = {
     redo(app);
     const next = chunk.number + 1;
     // The next one is fetched before it is needed; one that was itself fetched so fetches no more.
-    if (sent && !sent.ahead && next * tape.size < tape.n && !tape.chunks.has(next)) wantChunk(app, next, true);
+    if (!sent.notes.ahead && next * tape.size < tape.n && !tape.chunks.has(next)) wantChunk(app, next, true);
   },
   found(app, message) {
-    const sent = land(app, message);
+    const sent = land(app, "find", message);
     if (!sent) return;
-    if (Number.isInteger(message.step)) goTo(app, message.step);
-    say(
-      app,
-      message.note ||
-        (Number.isInteger(message.step) ? "" : `No ${sent.told} ${sent.direction > 0 ? "after" : "before"} this.`),
-    );
+    const { step, note } = message;
+    if (!Number.isInteger(step)) return say(app, note || noneFound(sent.notes.told, sent.body));
+    goTo(app, step);
+    say(app, note || (step === 0 && sent.body.what === "instant" ? BEFORE_FIRST : ""));
   },
   code(app, message) {
-    if (land(app, message)) showCode(app, message);
+    if (land(app, "code", message)) showCode(app, message);
   },
   payload(app, message) {
-    const sent = land(app, message);
+    const sent = land(app, "payload", message);
     if (!sent) return;
-    app.full.set(sent.id, message.text);
+    app.full.set(sent.body.id, message.text);
     redo(app);
   },
-  exported(app, message, buffers) {
-    land(app, message);
-    if (buffers?.length) download(app, message.name ?? "replay", buffers[0]);
-    say(app, message.path ? `Saved ${message.path}` : `Saved ${message.name}`);
+  exported(app, message) {
+    // It is written, even if something else is shown by now.
+    if (land(app, "export", message) || isOwn(app, message)) say(app, `Saved ${message.path}`);
   },
   window(app, message) {
-    if (land(app, message) && app.overview) mergeOverview(app, parseExact(message.text));
+    const sent = land(app, "window", message);
+    if (sent && app.overview) mergeOverview(app, parseExact(message.text), sent.notes);
   },
   entities(app, message) {
-    if (land(app, message)) showEntities(app, message.found);
+    if (land(app, "entities", message) && app.overview) showEntities(app, message.found);
   },
   note(app, message) {
+    const { request = null, text: told = "", level = "info" } = message;
+    if (request !== null && !isOwn(app, message)) return;
     // An answer that tells what went wrong ends the question that it answers.
-    const flight = Object.values(app.flights).find(({ sent }) => sent && sent.request === message.request);
-    if (flight) land(app, { kind: flight.sent.kind, request: message.request });
-    stop(app, app.wishing);
-    say(app, message.text, message.level);
+    const kind = Object.keys(app.flights).find((each) => app.flights[each].sent?.message.request === request);
+    if (kind) land(app, kind, message);
+    else if (app.wish && (request === null || request === app.wish.request)) return endWish(app, told, level);
+    say(app, told, level);
   },
 };
-
-function download(app, name, buffer) {
-  const link = h("a", { href: URL.createObjectURL(new Blob([buffer])), download: name });
-  link.click();
-  later(app, 10000, () => URL.revokeObjectURL(link.href));
-}
 
 function say(app, told, level = "info") {
   app.ui.status.dataset.level = level;
@@ -125,14 +162,15 @@ function wantStep(app, step, listed = false) {
   if (tape.model.complete || step < 1) return;
   const missing = listed ? !eventAt(tape, step) : stateAt(tape, step) === undefined;
   if (!missing) return;
-  const chunk = Math.floor((step - 1) / tape.size);
+  const flight = app.flights.chunk;
   // What the list shows can wait for the step itself.
-  if (!listed || !app.flights.chunk?.next) wantChunk(app, chunk);
+  if (!listed || !(flight?.next || flight?.late)) wantChunk(app, Math.floor((step - 1) / tape.size));
 }
 
 function wantChunk(app, number, ahead = false) {
   const flight = app.flights.chunk;
-  if (!app.alive || flight?.sent?.number === number || flight?.next?.number === number) return;
+  const underWay = (each) => each && each.body.number === number && each.version === app.tapeVersion;
+  if (!app.alive || underWay(flight?.sent) || underWay(flight?.next)) return;
   if (ahead && flight?.next) return;
-  ask(app, "chunk", { number, generation: app.tape.model.generation, ahead });
+  ask(app, "chunk", { number }, { ahead });
 }

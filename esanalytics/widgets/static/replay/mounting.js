@@ -2,10 +2,11 @@
 
 let made = 0;
 
-/** Reads the model or the overview that the source holds now. */
+/** Reads the model or the overview that the source holds now: what was asked about the one before is asked no more. */
 function load(app) {
   const { ui } = app;
-  stop(app, app.wishing);
+  app.tapeVersion += 1;
+  cancelFlights(app);
   const [model, overview] = [app.source.get("model"), app.source.get("overview")];
   app.tape = null;
   app.overview = null;
@@ -26,7 +27,17 @@ function load(app) {
   ui.replay.hidden = !app.tape;
   ui.all.hidden = !app.overview;
   ui.empty.hidden = Boolean(app.tape || app.overview);
+  moveTools(app);
+  endWish(app);
+  if (app.overview) askWindow(app);
   redo(app, "theme", "layout", "list", "chrome");
+}
+
+/** Switches events off in the tape; an answer that is under way is about the tape as it was. */
+function skip(app) {
+  const before = app.tape.version;
+  skipEvents(app.tape, get(app, "skipped"));
+  if (app.tape.version !== before) app.tapeVersion += 1;
 }
 
 function hide(app) {
@@ -35,15 +46,14 @@ function hide(app) {
 }
 
 function onTrait(app, name) {
-  if (["skipped", "selection", "search", "clock"].includes(name)) app.rowsVersion += 1;
-  if (name === "skipped" && app.tape) skipEvents(app.tape, get(app, "skipped"));
+  if (["skipped", "selection", "search", "clock", "colour"].includes(name)) app.rowsVersion += 1;
+  if (name === "skipped" && app.tape) skip(app);
   if (name === "hidden_types" || name === "hidden_services") hide(app);
   if (name === "playing") startPlay(app);
   if (name === "search") makeMatches(app);
   if (name === "field" && app.tape) fillFields(app);
-  if (name === "window" && app.overview) askWindow(app);
+  if (["window", "hidden_types", "hidden_services"].includes(name) && app.overview) askWindow(app);
   if (["speed", "pace", "loop", "marks", "window", "fold_gaps", "playing"].includes(name)) app.player = null;
-  if (name === "lanes" || name === "clock") app.counts = null;
   redo(app, ...(app.overview ? ["layout"] : []), ...(EFFECTS[name] ?? []));
 }
 
@@ -58,7 +68,7 @@ function connect(app) {
   for (const name of Object.keys(TRAITS)) hear(`change:${name}`, () => onTrait(app, name));
   hear("change:model", () => load(app));
   hear("change:overview", () => load(app));
-  hear("msg:custom", (message, buffers) => ANSWERS[message?.kind]?.(app, message, buffers));
+  hear("msg:custom", (message) => own(ANSWERS, message?.kind)?.(app, message));
   app.on(root, "click", (event) => onClick(app, event));
   app.on(root, "change", (event) => onChange(app, event));
   app.on(root, "input", (event) => onInput(app, event));
@@ -89,6 +99,8 @@ function connect(app) {
   };
 }
 
+const randomName = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
+
 /** Shows a source in an element; returns what takes it away again. */
 export function mount(el, source) {
   const control = new AbortController();
@@ -102,7 +114,9 @@ export function mount(el, source) {
     timers: new Set(),
     dirty: new Set(),
     flights: {},
+    prefix: randomName(),
     requests: 0,
+    tapeVersion: 0,
     filter: { type: "", service: "", matches: false },
     open: new Map(),
     more: new Map(),
@@ -149,7 +163,7 @@ export function mount(el, source) {
   };
 }
 
-/** What tests look at. */
+/** What tests and benchmarks look at, and nothing else: `element.esReplay` is no interface. */
 function probe(app) {
   return {
     state: (step = stepNow(app)) => plain(stateAt(app.tape, step)),
@@ -175,6 +189,7 @@ function probe(app) {
     },
     goto: (step) => goTo(app, step),
     set: (changes) => put(app, changes),
+    lanes: () => app.lanes.names,
     order: () => Array.from({ length: app.tape.n }, (_, i) => eventAt(app.tape, i + 1)?.id ?? null),
   };
 }

@@ -100,7 +100,8 @@ function same(one, other) {
   if (!isObject(one) || !isObject(other)) return false;
   const names = Object.keys(one);
   return (
-    names.length === Object.keys(other).length && names.every((name) => name in other && same(one[name], other[name]))
+    names.length === Object.keys(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && same(one[name], other[name]))
   );
 }
 

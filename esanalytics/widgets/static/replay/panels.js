@@ -14,7 +14,7 @@ function showPanels(app) {
   if (stateAt(app.tape, step) !== undefined) tell(app, "es-state");
 }
 
-/** Makes one line of a tree, and those under it. */
+/** Makes one line of a tree, and those under it; null where the search leaves it out. */
 function treeNode(app, scope, path, name, old, now, depth) {
   const value = now === ABSENT ? old : now;
   const kind = old === ABSENT ? "added" : now === ABSENT ? "removed" : same(old, now) ? null : "changed";
@@ -24,57 +24,56 @@ function treeNode(app, scope, path, name, old, now, depth) {
     pairs(old === ABSENT ? emptyLike(value) : old, now === ABSENT ? emptyLike(value) : now) ??
     pairs(emptyLike(value), value);
   const branch = Boolean(parts?.length);
-  const open = branch && (app.open.get(key) ?? (depth < 2 && parts.length <= 40));
-  const forced = branch && scope === "state" && app.needle !== "";
-  const children = open || forced ? childNodes(app, scope, path, parts, depth, key) : [];
-  if (
-    scope === "state" &&
-    app.needle &&
-    !children.length &&
-    !`${where} ${branch ? "" : valueText(value)}`.toLowerCase().includes(app.needle)
-  )
-    return null;
-  const line = h(
+  const searched = scope === "state" && app.needle !== "";
+  const open = branch && (searched || (app.open.get(key) ?? (depth < 2 && parts.length <= 40)));
+  const children = open ? childNodes(app, scope, path, parts, depth, key) : [];
+  const told = () => `${where} ${branch ? "" : valueText(value)}`.toLowerCase();
+  if (searched && !children.length && !told().includes(app.needle)) return null;
+  const node = { scope, where, key, name, kind, old, value, parts, branch, open };
+  return h("li", {}, treeLine(app, node), children.length ? h("ul", {}, children) : null);
+}
+
+function treeLine(app, { scope, where, key, name, kind, old, value, parts, branch, open }) {
+  const inState = scope === "state";
+  const sign = { class: "es-sign", title: kind, role: kind ? "img" : undefined, "aria-label": kind };
+  return h(
     "div",
     {
       class: `es-node${kind ? ` es-${kind}` : ""}`,
-      "data-path": scope === "state" ? where : undefined,
+      "data-path": inState ? where : undefined,
       "data-change": kind,
     },
-    h(
-      "span",
-      { class: "es-sign", title: kind, role: kind ? "img" : undefined, "aria-label": kind },
-      kind ? SIGNS[kind] : "",
-    ),
-    branch
-      ? h(
-          "button",
-          {
-            class: "es-twist",
-            act: "open",
-            arg: key,
-            "aria-expanded": String(open || forced),
-            label: `${where || name}: ${open ? "fold" : "unfold"}`,
-          },
-          open || forced ? "▾" : "▸",
-        )
-      : h("span", { class: "es-twist" }),
+    h("span", sign, kind ? SIGNS[kind] : ""),
+    branch ? twist(key, where || name, open) : h("span", { class: "es-twist" }),
     nameOfNode(app, scope, where, name),
-    valueOfNode(app, key, value, branch, open || forced, parts),
-    kind === "changed" && scope === "state" && !branch
+    valueOfNode(app, key, value, branch, open, parts),
+    kind === "changed" && inState && !branch
       ? h("span", { class: "es-was" }, "was ", text(clipped(valueText(old), 40)))
       : null,
-    scope === "state"
-      ? h(
-          "span",
-          { class: "es-tools" },
-          iconButton("pin", `${get(app, "pinned").includes(where) ? "Unpin" : "Pin"} ${where}`, "pin", where),
-          iconButton("copy", `Copy path ${where}`, "copy-path", where),
-        )
-      : null,
+    inState ? nodeTools(app, where) : null,
   );
-  return h("li", {}, line, children.length ? h("ul", {}, children) : null);
 }
+
+const twist = (key, told, open) =>
+  h(
+    "button",
+    {
+      class: "es-twist",
+      act: "open",
+      arg: key,
+      "aria-expanded": String(open),
+      label: `${told}: ${open ? "fold" : "unfold"}`,
+    },
+    open ? "▾" : "▸",
+  );
+
+const nodeTools = (app, where) =>
+  h(
+    "span",
+    { class: "es-tools" },
+    iconButton("pin", `${get(app, "pinned").includes(where) ? "Unpin" : "Pin"} ${where}`, "pin", where),
+    iconButton("copy", `Copy path ${where}`, "copy-path", where),
+  );
 
 const emptyLike = (value) => (Array.isArray(value) ? [] : isObject(value) ? {} : value);
 const clipped = (value, most) => (value.length > most ? `${value.slice(0, most)}…` : value);
@@ -234,6 +233,8 @@ function showEvent(app, step) {
       off ? "Switch on" : "Switch off",
     ),
     kernelButton(app, { act: "edit", part: "edit", label: "Edit the payload of this event" }, "Edit"),
+    (row.inserted || row.edited !== undefined) &&
+      kernelButton(app, { act: "undo-one", arg: row.id, part: "undo-one", label: "Put this event back" }, "Put back"),
   );
   const notes = [
     off && "switched off",
@@ -247,7 +248,7 @@ function showEvent(app, step) {
     h(
       "p",
       { class: "es-event-name" },
-      swatch(app, row.t),
+      swatch(app, row.t, codeOf(app, row.n)),
       h("b", { dir: "auto" }, tape.model.types[row.t]),
       notes.filter(Boolean).map((note) => h("span", { class: "es-tag" }, note)),
     ),

@@ -21,15 +21,28 @@ function startPlay(app) {
   if (stepNow(app) >= high || stepNow(app) < low) put(app, { step: low });
 }
 
+/** Returns the axis along which a live play runs at one pace; null where all happens at one instant. */
+function liveAxis(app, start, end) {
+  if (end <= start) return null;
+  return makeAxis(start, end, get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : []);
+}
+
+/** Says how much time goes by in a second of a live play. */
+function liveText(app) {
+  const [low, high] = playRange(app);
+  const [start, end] = [timeAt(app.tape, Math.max(1, low)), timeAt(app.tape, Math.max(1, high))];
+  const part = app.tape.n && liveAxis(app, start, end)?.segments.find(({ fold }) => !fold);
+  if (!part) return "live";
+  const second = (get(app, "speed") / Math.max(1, high - low)) * ((part.t1 - part.t0) / (part.u1 - part.u0));
+  return `live, 1 s = ${durationText(second)}`;
+}
+
 /** Notes where the play goes on from. */
 function rebase(app, now, step = stepNow(app)) {
   const [low, high] = playRange(app);
   const [start, end] = [timeAt(app.tape, Math.max(1, low)), timeAt(app.tape, Math.max(1, high))];
-  const live = get(app, "pace") === "live" && end > start;
-  const axis = live
-    ? makeAxis(start, end, get(app, "fold_gaps") ? idleGaps(landmarks(app, start, end), start, end) : [])
-    : null;
-  const place = live ? toPlace(axis, clamp(timeAt(app.tape, step), start, end)) : 0;
+  const axis = get(app, "pace") === "live" ? liveAxis(app, start, end) : null;
+  const place = axis ? toPlace(axis, clamp(timeAt(app.tape, step), start, end)) : 0;
   app.player = { at: now, from: step, step, low, high, axis, place, seen: now };
 }
 

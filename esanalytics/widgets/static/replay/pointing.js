@@ -93,13 +93,14 @@ function watchBrush(app, host, canvas) {
     if (from === null) return;
     const to = placeAt(app, event, canvas);
     app.brushing = Math.abs(to - from) * app.plot.width > 4 ? [Math.min(from, to), Math.max(from, to)] : null;
-    redo(app);
+    redo(app, "brush");
   });
   app.on(host, "pointerup", (event) => {
     const band = app.brushing;
     const axis = app.overview ? app.overview.axis : app.wholeAxis;
     const pressed = from;
     [from, app.brushing] = [null, null];
+    redo(app, "brush");
     if (band)
       setWindow(
         app,
@@ -110,7 +111,7 @@ function watchBrush(app, host, canvas) {
   });
   app.on(host, "pointercancel", () => {
     [from, app.brushing] = [null, null];
-    redo(app);
+    redo(app, "brush");
   });
   app.on(host, "dblclick", () => setWindow(app, []));
   app.on(host, "keydown", (event) => brushKey(app, event));

@@ -174,7 +174,11 @@ function realSteps(tape, rows) {
 
 function grouped(rows, keyOf) {
   const groups = new Map();
-  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row]);
+  for (const row of rows) {
+    const key = keyOf(row);
+    if (groups.has(key)) groups.get(key).push(row);
+    else groups.set(key, [row]);
+  }
   return groups;
 }
 

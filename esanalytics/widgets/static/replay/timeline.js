@@ -57,7 +57,8 @@ function chooseLanes(app) {
   if (tape.time) for (const code of codes) counts[code] += 1;
   else tape.model.timeline.density?.types.forEach((bins, type) => (counts[type] = bins.reduce((sum, n) => sum + n, 0)));
   const biggest = names.map((_, i) => i).sort((a, b) => counts[b] - counts[a]);
-  const kept = (names.length > MOST_LANES ? biggest.slice(0, MOST_LANES - 1) : biggest).sort((a, b) => a - b);
+  const order = laneOrder(app, names, codes, counts);
+  const kept = (names.length > MOST_LANES ? biggest.slice(0, MOST_LANES - 1) : biggest).sort(order);
   const rest = names.length - kept.length;
   const lane = new Uint16Array(names.length).fill(kept.length);
   kept.forEach((code, i) => (lane[code] = i));
@@ -68,6 +69,29 @@ function chooseLanes(app) {
     kept,
     names: [...kept.map((code) => names[code]), ...(rest ? [`${countText(rest)} more`] : [])],
   };
+}
+
+/** Returns how lanes are sorted: by their first event, their events, how long they last, or their name. */
+function laneOrder(app, names, codes, counts) {
+  const first = (a, b) => a - b; // numbers are given in the order of first events
+  const lasts =
+    get(app, "lane_order") === "duration" && app.tape.time ? durations(app.tape, names.length, codes) : null;
+  return {
+    first,
+    count: (a, b) => counts[b] - counts[a] || first(a, b),
+    duration: (a, b) => (lasts ? lasts[b] - lasts[a] : 0) || first(a, b),
+    name: (a, b) => names[a].localeCompare(names[b]) || first(a, b),
+  }[get(app, "lane_order")];
+}
+
+/** Computes how long it is from the first event of each kind to its last. */
+function durations(tape, size, codes) {
+  const [first, last] = [new Float64Array(size).fill(Infinity), new Float64Array(size).fill(-Infinity)];
+  codes.forEach((code, number) => {
+    first[code] = Math.min(first[code], tape.effective[number]);
+    last[code] = Math.max(last[code], tape.effective[number]);
+  });
+  return last.map((time, code) => time - first[code]);
 }
 
 /** Computes where every event stands, and draws what does not change from step to step. */
@@ -268,7 +292,7 @@ function drawDot(app, g, step, mode) {
   const row = rowAt(tape, number);
   const sprite = spriteOf(
     app,
-    tape.type[number],
+    { code: codeOf(app, number), shape: shapeOf(app, tape.type[number], codeOf(app, number)) },
     kindOfDot(app, step, mode),
     row?.inserted || row?.edited !== undefined,
     points.radius > 3 && lateRows(tape)[number] === 1,
@@ -282,17 +306,17 @@ function kindOfDot(app, step, mode) {
   return row && app.tape.skipped.has(row.id) ? "off" : row?.error !== undefined ? "error" : mode;
 }
 
-function spriteOf(app, type, mode, edited, late) {
-  const key = `${type} ${mode} ${edited} ${late}`;
+function spriteOf(app, { code, shape }, mode, edited, late) {
+  const key = `${code} ${shape} ${mode} ${edited} ${late}`;
   if (app.sprites.has(key)) return app.sprites.get(key);
   const r = app.points.radius;
   const half = Math.ceil(r * 1.5 + 5);
   const bitmap = newCanvas(Math.ceil(half * 2 * app.ratio), Math.ceil(half * 2 * app.ratio));
   const g = scaled(app, bitmap);
   g.lineWidth = 1.6;
-  g.fillStyle = g.strokeStyle = hue(app, type);
+  g.fillStyle = g.strokeStyle = hue(app, code);
   if (mode === "future") g.globalAlpha = FAINT;
-  trace(g, shapeOf(app, type), half, half, mode === "off" ? r - 0.4 : r);
+  trace(g, shape, half, half, mode === "off" ? r - 0.4 : r);
   if (mode === "off") g.stroke();
   else g.fill();
   g.globalAlpha = 1;
@@ -371,7 +395,7 @@ function binEvents(app) {
   for (let step = 1; step <= tape.n; step += 1) {
     if (!visible(app, step)) continue;
     const bar = clamp(Math.floor(toPlace(wholeAxis, onClock(app, step)) * bars), 0, bars - 1);
-    counts[tape.type[numberAt(tape, step)] % HUES][bar] += 1;
+    counts[codeOf(app, numberAt(tape, step)) % HUES][bar] += 1;
   }
   return { counts, colours: counts.map((_, i) => hue(app, i)) };
 }

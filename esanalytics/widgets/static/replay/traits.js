@@ -8,7 +8,9 @@ const TRAITS = {
   window: [],
   slider: "event",
   clock: "effective_at",
-  lanes: "service",
+  lanes: "type",
+  lane_order: "first",
+  colour: "type",
   speed: 2,
   pace: "steady",
   playing: false,
@@ -34,6 +36,8 @@ const EFFECTS = {
   slider: ["chrome"],
   clock: ["layout"],
   lanes: ["layout"],
+  lane_order: ["layout"],
+  colour: ["bitmaps", "list", "panels"],
   speed: ["chrome"],
   pace: ["chrome"],
   playing: ["chrome"],
@@ -86,12 +90,17 @@ function goTo(app, step) {
 /** Moves over events; those that are hidden from view are stepped over. */
 function moveBy(app, by) {
   const { tape } = app;
-  let step = stepNow(app);
-  for (let left = Math.abs(by); left > 0 && step + Math.sign(by) >= 0 && step < tape.n + (by < 0); left -= 1) {
-    do step += Math.sign(by);
-    while (step > 0 && step < tape.n && !visible(app, step));
+  const [start, way] = [stepNow(app), Math.sign(by)];
+  let reached = start;
+  for (let left = Math.abs(by); left > 0; left -= 1) {
+    let step = reached + way;
+    while (step > 0 && step <= tape.n && !visible(app, step)) step += way;
+    if (step < 0 || step > tape.n) break;
+    reached = step;
   }
-  goTo(app, step);
+  if (reached === start && by > 0 && start < tape.n)
+    say(app, "All later events are hidden: press their types to show them.");
+  goTo(app, reached);
 }
 
 function visible(app, step) {

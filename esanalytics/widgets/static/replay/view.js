@@ -27,6 +27,27 @@ function buildHead(app) {
   const { ui } = app;
   ui.title = h("h2", { class: "es-title", part: "title" });
   ui.badge = h("span", { class: "es-badge", part: "badge", hidden: true });
+  ui.backButton = h(
+    "button",
+    { part: "all-entities", act: "leave", hidden: true, label: "Back to all entities" },
+    "‹ All entities",
+  );
+  ui.tools = buildTools(app);
+  ui.head = h(
+    "header",
+    { class: "es-head" },
+    ui.backButton,
+    ui.title,
+    ui.badge,
+    h("span", { class: "es-spring" }),
+    buildSearch(app),
+    ui.tools,
+  );
+  return ui.head;
+}
+
+function buildSearch(app) {
+  const { ui } = app;
   ui.search = h("input", {
     type: "search",
     part: "search",
@@ -35,51 +56,59 @@ function buildHead(app) {
     spellcheck: false,
   });
   ui.count = h("span", { class: "es-count", part: "search-count" });
-  ui.menu = h(
+  return h(
+    "span",
+    { class: "es-group", role: "search" },
+    ui.search,
+    iconButton("prev", "Previous match (N)", "match", -1, { part: "search-prev" }),
+    iconButton("next", "Next match (n)", "match", 1, { part: "search-next" }),
+    ui.count,
+  );
+}
+
+/** Makes what both views have at their head: it moves to the one that is shown. */
+function buildTools(app) {
+  const { ui } = app;
+  ui.menu = buildMenu(app);
+  return h(
+    "span",
+    { class: "es-group" },
+    h("button", { part: "code", act: "code", label: "Copy as code or as SQL" }, "Copy as code"),
+    h(
+      "span",
+      { class: "es-anchor" },
+      h("button", { part: "export", act: "menu", "aria-expanded": "false" }, "Export ▾"),
+      ui.menu,
+    ),
+    app.alive && h("button", { part: "refresh", act: "refresh", label: "Read the store again" }, "Refresh"),
+    h("button", { part: "help", act: "help", label: "Keyboard help (?)" }, "?"),
+  );
+}
+
+const EXPORTS = [
+  ["html", "Page that replays offline (HTML)"],
+  ["png", "Picture (PNG)"],
+  ["gif", "Animation (GIF)"],
+  ["parquet", "Events (Parquet)"],
+];
+
+function buildMenu(app) {
+  return h(
     "div",
     { class: "es-menu", part: "export-menu", hidden: true, role: "group", "aria-label": "Export as" },
-    [
-      ["html", "Page that replays offline (HTML)"],
-      ["png", "Picture (PNG)"],
-      ["gif", "Animation (GIF)"],
-      ["parquet", "Events (Parquet)"],
-    ].map(([arg, name]) => kernelButton(app, { act: "export", arg, part: `export-${arg}` }, name)),
+    EXPORTS.map(([arg, name]) => kernelButton(app, { act: "export", arg, part: `export-${arg}` }, name)),
     !app.alive && h("p", { class: "es-why" }, `Exporting ${NEEDS_KERNEL}; this page can be passed on as it is.`),
   );
-  ui.backButton = h(
-    "button",
-    { part: "all-entities", act: "leave", hidden: true, label: "Back to all entities" },
-    "‹ All entities",
-  );
-  return h(
-    "header",
-    { class: "es-head" },
-    ui.backButton,
-    ui.title,
-    ui.badge,
-    h("span", { class: "es-spring" }),
-    h(
-      "span",
-      { class: "es-group", role: "search" },
-      ui.search,
-      iconButton("prev", "Previous match (N)", "match", -1, { part: "search-prev" }),
-      iconButton("next", "Next match (n)", "match", 1, { part: "search-next" }),
-      ui.count,
-    ),
-    h(
-      "span",
-      { class: "es-group" },
-      h("button", { part: "code", act: "code", label: "Copy as code or as SQL" }, "Copy as code"),
-      h(
-        "span",
-        { class: "es-anchor" },
-        h("button", { part: "export", act: "menu", "aria-expanded": "false" }, "Export ▾"),
-        ui.menu,
-      ),
-      app.alive && h("button", { part: "refresh", act: "refresh", label: "Read the store again" }, "Refresh"),
-      h("button", { part: "help", act: "help", label: "Keyboard help (?)" }, "?"),
-    ),
-  );
+}
+
+/** Puts what both views share where it is seen; only one entity can be an animation. */
+function moveTools(app) {
+  const { ui, alive, overview } = app;
+  const host = overview ? ui.allHead : ui.head;
+  if (ui.tools.parentElement !== host) host.append(ui.tools);
+  const gif = ui.menu.querySelector("[data-part=export-gif]");
+  gif.disabled = Boolean(overview) || !alive;
+  gif.title = overview ? "Animation: of one entity; pick one first" : alive ? "" : `This: ${NEEDS_KERNEL}`;
 }
 
 function buildTimeline(app) {
@@ -209,6 +238,12 @@ function buildTransport(app) {
   );
 }
 
+const KINDS = [
+  ["service", "service"],
+  ["type", "type"],
+  ["stream", "stream"],
+];
+
 function buildLooks(app) {
   return h(
     "span",
@@ -222,11 +257,14 @@ function buildLooks(app) {
       ["recorded_at", "recorded"],
       ["position", "position"],
     ]),
-    pick(app, "lanes", "Lanes", [
-      ["service", "service"],
-      ["type", "type"],
-      ["stream", "stream"],
+    pick(app, "lanes", "Lanes", KINDS),
+    pick(app, "lane_order", "Sort lanes", [
+      ["first", "first event"],
+      ["count", "most events"],
+      ["duration", "longest"],
+      ["name", "name"],
     ]),
+    pick(app, "colour", "Colour", KINDS),
   );
 }
 
@@ -320,35 +358,58 @@ function buildPanels(app) {
   );
 }
 
+const HEADS = [
+  ["Pick", "es-c-tick"],
+  ["On", "es-c-tick"],
+  ["Step", "es-c-step"],
+  ["Effective at (UTC)", "es-c-time"],
+  ["Type", "es-c-type"],
+  ["Service", "es-c-service"],
+  ["Stream", "es-c-stream"],
+  ["Payload", "es-c-data"],
+];
+
 function buildEvents(app) {
+  return h(
+    "section",
+    { class: "es-panel es-events", part: "events-panel", "aria-label": "Events" },
+    buildEventsHead(app),
+    buildEventsTable(app),
+  );
+}
+
+function buildEventsHead(app) {
   const { ui } = app;
   ui.typeFilter = h("select", { part: "filter-type", label: "Only this type" });
   ui.serviceFilter = h("select", { part: "filter-service", label: "Only this service" });
   ui.onlyMatches = h("input", { type: "checkbox", part: "only-matches" });
   ui.listed = h("span", { class: "es-muted", part: "listed" });
+  return h(
+    "div",
+    { class: "es-panel-head" },
+    h("h3", {}, "Events"),
+    ui.listed,
+    h("span", { class: "es-spring" }),
+    h(
+      "span",
+      { class: "es-group" },
+      ui.typeFilter,
+      ui.serviceFilter,
+      h("label", { class: "es-tick" }, ui.onlyMatches, "matches only"),
+      kernelButton(app, { part: "insert", act: "insert", label: "Add event after this one" }, "Add event"),
+      kernelButton(app, { part: "undo", act: "undo", label: "Undo edit: the last one" }, "Undo edit"),
+    ),
+  );
+}
+
+function buildEventsTable(app) {
+  const { ui } = app;
   ui.rows = h("tbody", {});
-  const heads = [
-    ["Pick", "es-c-tick"],
-    ["On", "es-c-tick"],
-    ["Step", "es-c-step"],
-    ["Effective at (UTC)", "es-c-time"],
-    ["Type", "es-c-type"],
-    ["Service", "es-c-service"],
-    ["Stream", "es-c-stream"],
-    ["Payload", "es-c-data"],
-  ];
+  const heads = HEADS.map(([name, style]) => h("th", { scope: "col", class: style }, name));
   ui.table = h(
     "table",
     { class: "es-table", part: "events", "aria-label": "Events" },
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        heads.map(([name, style]) => h("th", { scope: "col", class: style }, name)),
-      ),
-    ),
+    h("thead", {}, h("tr", {}, heads)),
     ui.rows,
   );
   ui.tableHost = h(
@@ -362,25 +423,5 @@ function buildEvents(app) {
     },
     ui.table,
   );
-  return h(
-    "section",
-    { class: "es-panel es-events", part: "events-panel", "aria-label": "Events" },
-    h(
-      "div",
-      { class: "es-panel-head" },
-      h("h3", {}, "Events"),
-      ui.listed,
-      h("span", { class: "es-spring" }),
-      h(
-        "span",
-        { class: "es-group" },
-        ui.typeFilter,
-        ui.serviceFilter,
-        h("label", { class: "es-tick" }, ui.onlyMatches, "matches only"),
-        kernelButton(app, { part: "insert", act: "insert", label: "Add event after this one" }, "Add event"),
-        kernelButton(app, { part: "undo", act: "undo", label: "Undo edit: the last one" }, "Undo edit"),
-      ),
-    ),
-    ui.tableHost,
-  );
+  return ui.tableHost;
 }

@@ -36,7 +36,7 @@ function durationText(us) {
 }
 
 const countText = (n) => n.toLocaleString("en-US");
-const many = (n, word) => `${countText(n)} ${word}${n === 1 ? "" : "s"}`;
+const many = (n, word, words = `${word}s`) => `${countText(n)} ${n === 1 ? word : words}`;
 const bytesText = (n) => (n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
 const MISLEADING = /^(?:-?\d[\d.eE+-]*|true|false|null|\s*)$/;
 
@@ -99,8 +99,13 @@ function pathParts(text, names) {
   return parts;
 }
 
+/** Returns what an object has itself: a field may be called `constructor`. */
+const own = (value, name) =>
+  value !== null && value !== undefined && Object.hasOwn(value, name) ? value[name] : undefined;
+
 const atPath = (value, parts) =>
   parts.reduce(
-    (found, part) => (found === null || typeof found !== "object" || found instanceof Exact ? undefined : found[part]),
+    (found, part) =>
+      found === null || typeof found !== "object" || found instanceof Exact ? undefined : own(found, part),
     value,
   );
