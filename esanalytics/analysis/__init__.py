@@ -1,14 +1,20 @@
 """Analysis: what plots and widgets show, computed in DuckDB and plain Python; no Jupyter, no matplotlib."""
 
+from esanalytics.analysis._answers import answer, fields_data, first_data
 from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._changes import Change, changes
 from esanalytics.analysis._chosen import ALL, Chosen
+from esanalytics.analysis._contents import Fields
+from esanalytics.analysis._cube import micros
 from esanalytics.analysis._entity import key_of_stream
 from esanalytics.analysis._exact import exact_json
+from esanalytics.analysis._exploring import Exploration, Flows
 from esanalytics.analysis._finding import is_failure
+from esanalytics.analysis._flows import Edge, Flow, Node, Variants, flow, thinned, variants
 from esanalytics.analysis._model import DOTS, chunk_of, model_of
 from esanalytics.analysis._overview import Density, Dots, Overview
 from esanalytics.analysis._session import OnFoldError, ReplaySession
+from esanalytics.analysis._sight import Sight, window_of
 
 __all__ = [
     "ALL",
@@ -18,13 +24,29 @@ __all__ = [
     "Chosen",
     "Density",
     "Dots",
+    "Edge",
+    "Exploration",
+    "Fields",
+    "Flow",
+    "Flows",
+    "Node",
     "OnFoldError",
     "Overview",
     "ReplaySession",
+    "Sight",
+    "Variants",
+    "answer",
     "changes",
     "chunk_of",
     "exact_json",
+    "fields_data",
+    "first_data",
+    "flow",
     "is_failure",
     "key_of_stream",
+    "micros",
     "model_of",
+    "thinned",
+    "variants",
+    "window_of",
 ]

@@ -1,4 +1,4 @@
-"""What follows what: transitions, funnels and durations, in the order of each stream."""
+"""What follows what: transitions, variants, funnels and durations, in the order of each stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,20 @@ import numpy as np
 from esanalytics.analysis._asking import Ints, columns, ints
 from esanalytics.store import Log
 
-__all__ = ["Edge", "Flow", "Funnel", "Lasting", "Node", "flow", "funnel", "lasting", "thinned"]
+__all__ = [
+    "Edge",
+    "Flow",
+    "Funnel",
+    "Lasting",
+    "Node",
+    "Variant",
+    "Variants",
+    "flow",
+    "funnel",
+    "lasting",
+    "thinned",
+    "variants",
+]
 
 _ORDER = "effective_at, version NULLS FIRST, position"
 
@@ -64,6 +77,37 @@ class Flow:
     types: int
     connections: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Streams of a service whose events have the same types in the same order.
+
+    Attributes:
+        service: whose.
+        types: of the events, in order; the first ones where there are very many.
+        events: how many events each stream has.
+        streams: how many streams.
+    """
+
+    service: str
+    types: tuple[str, ...]
+    events: int
+    streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """The ways that streams go.
+
+    Attributes:
+        rows: the most frequent first.
+        streams, different: how many streams and variants there are in the whole log.
+    """
+
+    rows: tuple[Variant, ...]
+    streams: int
+    different: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +177,29 @@ def flow(log: Log) -> Flow:
     ]
     edges.sort(key=lambda edge: (-edge.count, edge.before, edge.after))
     return Flow(nodes, tuple(edges), len(nodes), len(edges), sum(edge.count for edge in edges))
+
+
+def variants(log: Log, most: int = 20, longest: int = 40) -> Variants:
+    """Count the streams that have the same types in the same order.
+
+    Args:
+        log: where to look.
+        most: how many variants to return, the most frequent; equally frequent ones come in the order of their types.
+        longest: how many types of each to return; two variants that differ only behind these are still two.
+    """
+    found = log.sql(
+        f"""
+        SELECT service, path[1:$longest] AS types, len(path) AS events, count(*) AS n,
+               sum(count(*)) OVER ()::BIGINT AS streams, count(*) OVER () AS different
+        FROM (
+            SELECT service, list(type ORDER BY {_ORDER}) AS path FROM events GROUP BY service, stream_id
+        ) GROUP BY service, path ORDER BY n DESC, service, path LIMIT $most
+        """,
+        {"most": most, "longest": longest},
+    ).arrow()
+    rows = found.to_pylist()
+    shown = tuple(Variant(row["service"], tuple(row["types"]), row["events"], row["n"]) for row in rows)
+    return Variants(shown, rows[0]["streams"] if rows else 0, rows[0]["different"] if rows else 0)
 
 
 def thinned(

@@ -14,18 +14,28 @@ import ipywidgets
 import traitlets as t
 
 from esanalytics._instants import iso
-from esanalytics.analysis import Chosen, key_of_stream
-from esanalytics.analysis._contents import Fields
-from esanalytics.analysis._cube import micros
-from esanalytics.analysis._exploring import Exploration, Sight, window_of
+from esanalytics.analysis import (
+    Chosen,
+    Exploration,
+    Fields,
+    Flows,
+    Sight,
+    answer,
+    first_data,
+    key_of_stream,
+    micros,
+    window_of,
+)
 from esanalytics.engines import Result
 from esanalytics.errors import EsAnalyticsError
 from esanalytics.store import Log, Store, as_log
 from esanalytics.timetravel._naming import nearest_names
-from esanalytics.widgets._assets import asset
 from esanalytics.widgets._bundle import THEME, bundle, write_whole
+from esanalytics.widgets._closing import close_all
+from esanalytics.widgets._explorer_assets import explorer_css, explorer_module
+from esanalytics.widgets._explorer_flows import flows_data, layout_data
 from esanalytics.widgets._explorer_page import explorer_page
-from esanalytics.widgets._explorer_picture import explorer_png
+from esanalytics.widgets._explorer_picture import explorer_png, ranked
 
 __all__ = ["Explorer", "explore"]
 
@@ -58,8 +68,8 @@ def explore(log: Store | Log, **spec: Any) -> Explorer:  # noqa: ANN401  told in
 class ExplorerCanvas(anywidget.AnyWidget):
     """The explorer in the page: what it shows first, and where it looks, which both sides may change."""
 
-    _esm = asset("explorer.js")
-    _css = THEME + asset("explorer.css")
+    _esm = explorer_module()
+    _css = THEME + explorer_css()
 
     overview = t.Unicode().tag(sync=True)
     sight = t.Dict().tag(sync=True)
@@ -79,7 +89,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self._lock = threading.RLock()
         self._exploration = Exploration(as_log(log))
         self.replayed: Any = None
-        first = json.dumps(self._exploration.first(sight))
+        first = json.dumps(first_data(self._exploration, sight))
         self.canvas = ExplorerCanvas(overview=first, sight=sight.data())
         self._beneath = ipywidgets.VBox([])
         super().__init__([self.canvas, self._beneath])
@@ -119,6 +129,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         if type not in known:
             raise ValueError(f"no event has the type {type!r}; {nearest_names(type, known[:50])}")
         return self._exploration.fields(self._sight, type)
+
+    def flows(self) -> Flows:
+        """Return what follows what in the streams, and their variants, of the events as they are filtered now.
+
+        Of more than some hundred thousand events it is that of a sample of whole streams; the note says so.
+        """
+        return self._exploration.flows(self._sight)
 
     @property
     def python(self) -> str:
@@ -163,7 +180,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         with self._lock:
             before = self._exploration.overview.events
             found = Exploration(as_log(self._given))
-            first = json.dumps(found.first(self._sight))
+            first = json.dumps(first_data(found, self._sight))
             self._exploration = found
             self.canvas.overview = first
         more = found.overview.events - before
@@ -171,7 +188,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     def to_html(self, path: str | Path) -> Path:
         """Write one page that stands without Python and a network; its brush still counts. Return its path."""
-        return write_whole(path, explorer_page(self._exploration, self._sight, repr(self)).encode())
+        return write_whole(path, explorer_page(self._exploration, self._sight, repr(self)).encode("utf-8", "replace"))
 
     def to_png(self, path: str | Path) -> Path:
         """Write a picture of the density; return its path."""
@@ -184,11 +201,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             self.replayed = None
         self.canvas.on_msg(self._on_message, remove=True)
         self.canvas.unobserve_all()
-        for widget in (self.canvas, self._beneath, self):
-            layout = getattr(widget, "layout", None)
-            ipywidgets.Widget.close(widget)
-            if layout is not None:
-                layout.close()
+        close_all(self)
 
     def __repr__(self) -> str:
         overview = self._exploration.overview
@@ -212,21 +225,33 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self.canvas.sight = data
 
     def _png(self) -> bytes:
-        sight = self._sight
-        return explorer_png(self._exploration.overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by))
+        sight, overview = self._sight, self._exploration.overview
+        names = ranked(overview.density(None, sight.chosen, by=sight.by))
+        return explorer_png(overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by), names)
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object = None) -> None:
         """Answer the page; runs on another thread. What goes wrong is told there, and it keeps what it shows."""
         kind, what = content.get("kind"), str(content.get("what"))
         tag = {"what": what if kind == "ask" else kind, "request": content.get("request")}
         try:
-            if kind == "ask":
-                data = self._exploration.answer(what, Sight.of(content.get("sight") or {}), content)
-                self.canvas.send({"kind": "answer", **tag, "data": data})
-            elif kind == "replay":
-                self.replay(str(content["stream"]), str(content["service"]))
-                self.canvas.send({"kind": "answer", **tag, "data": {}})
-            elif kind == "refresh":
-                self.canvas.send({"kind": "answer", **tag, "data": {"text": self.refresh()}})
+            self.canvas.send({"kind": "answer", **tag, "data": self._answer(str(kind), what, content)})
         except _TROUBLE as error:
             self.canvas.send({"kind": "failed", **tag, "text": str(error)})
+        except Exception as error:  # noqa: BLE001  whatever it is, the page waits for an answer
+            text = f"{tag['what']} failed in Python: {type(error).__name__}: {error}"
+            self.canvas.send({"kind": "failed", **tag, "text": text})
+
+    def _answer(self, kind: str, what: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        if kind == "replay":
+            self.replay(str(content["stream"]), str(content["service"]))
+            return {}
+        if kind == "refresh":
+            return {"text": self.refresh()}
+        if kind != "ask":
+            raise ValueError(f"a message of kind {kind!r} has no meaning")
+        sight = Sight.of(content.get("sight") or {})
+        if what == "flows":
+            return flows_data(self._exploration.flows(sight))
+        if what == "layout":
+            return layout_data(content)
+        return answer(self._exploration, what, sight, content)

@@ -7,39 +7,41 @@ from typing import Any
 
 import numpy as np
 
-from esanalytics.analysis._exploring import Exploration, Sight, fields_data
-from esanalytics.widgets._assets import asset
+from esanalytics.analysis import Exploration, Sight, answer, fields_data, first_data
 from esanalytics.widgets._bundle import page
+from esanalytics.widgets._explorer_assets import explorer_css, explorer_module
+from esanalytics.widgets._explorer_flows import offline_flows_data
 
 __all__ = ["explorer_page"]
 
 _TYPES = 12
 _CELLS = 60_000
-_START = """
-const root = document.getElementById("explorer");
-const read = (name) => JSON.parse(document.getElementById(name).textContent);
-explorer.offline(root, read("overview"), read("sight"), read("answers"));
-"""
+_BODY = """<main id="explorer"></main>
+<script type="module">
+{module}
+const told = (id) => JSON.parse(document.getElementById(id).textContent);
+mount(document.getElementById("explorer"), pagePort(told("overview"), told("sight"), told("answers")));
+</script>"""
 
 
 def explorer_page(exploration: Exploration, sight: Sight, title: str) -> str:
-    """Write the page: density by kind, kinds, streams, the first events, the fields of the most frequent types."""
+    """Write the page: density by kind, kinds, streams, flows, the first events, fields of the most frequent types."""
     data = {
-        "overview": exploration.first(sight),
+        "overview": first_data(exploration, sight),
         "sight": sight.data(),
         "answers": {**_tables(exploration, sight), "bins": _bins(exploration, sight)},
     }
-    script = asset("explorer.js").replace("export default", "const explorer =") + _START
-    body = '<main id="explorer"></main>'
-    return page(title, body, asset("explorer.css"), script, {name: json.dumps(found) for name, found in data.items()})
+    body = _BODY.format(module=explorer_module())
+    return page(title, body, explorer_css(), data={name: json.dumps(found) for name, found in data.items()})
 
 
 def _tables(exploration: Exploration, sight: Sight) -> dict[str, Any]:
-    answers = {what: exploration.answer(what, sight, {}) for what in ("kinds", "streams", "events")}
+    answers = {what: answer(exploration, what, sight, {}) for what in ("kinds", "streams", "events")}
     types = list(dict.fromkeys([*([sight.type] if sight.type else []), *(row[1] for row in answers["kinds"]["rows"])]))
     fields = {name: fields_data(exploration.fields(sight, name)) for name in types[:_TYPES]}
     left_out = f"the fields of the {_TYPES} most frequent types are in this page" if len(types) > _TYPES else ""
-    return {**answers, "fields": fields, "left_out": left_out}
+    flows = offline_flows_data(exploration.flows(sight))
+    return {**answers, "flows": flows, "fields": fields, "left_out": left_out}
 
 
 def _bins(exploration: Exploration, sight: Sight) -> dict[str, Any]:

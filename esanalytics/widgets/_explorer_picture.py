@@ -1,48 +1,53 @@
-"""The picture of an explorer, for where no widget runs."""
+"""The picture of an explorer, for where no widget runs: its density, in the colours of the page and the plots."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import numpy.typing as npt
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
 
 from esanalytics.analysis import Density
+from esanalytics.plots._labels import counted, days, number_axis, time_axis
+from esanalytics.plots._theme import BEYOND, dress, empty, figure, legend, palette, sign
 from esanalytics.widgets._bundle import png_of
 
-__all__ = ["explorer_png"]
+__all__ = ["explorer_png", "ranked"]
 
-_COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a8477f", "#7a6a00", "#2f6f8f", "#6a3d9a", "#5b5b5b")
-_DAY = 86_400_000_000
+_OTHERS = ("other", "(other)")
 
 
-def explorer_png(density: Density) -> bytes:
-    """Draw a density as stacked steps, with its names and total."""
-    figure = Figure(figsize=(9, 2.6), dpi=100, layout="constrained")
-    axes = figure.add_subplot()
-    edges = np.linspace(density.start, density.end, density.counts.shape[1] + 1) / _DAY
-    below = np.zeros(density.counts.shape[1])
-    for number, (name, counts) in enumerate(_named(density)):
-        shown = name if len(name) <= 30 else f"{name[:29]}…"  # noqa: PLR2004  characters
-        colour = _COLOURS[number % len(_COLOURS)]
-        axes.stairs(below + counts, edges, baseline=below, fill=True, color=colour, label=shown.replace("$", r"\$"))
+def ranked(whole: Density) -> list[str]:
+    """Return the names that have a colour of their own: the biggest of what is filtered, over all time."""
+    sums = dict(zip(whole.names, whole.counts.sum(axis=1).tolist(), strict=True))
+    names = sorted((name for name in sums if name not in _OTHERS), key=lambda name: (-sums[name], name))
+    return names[: len(palette("light").colours)]
+
+
+def explorer_png(density: Density, names: Sequence[str]) -> bytes:
+    """Draw a density as stacked steps.
+
+    Args:
+        density: what to draw.
+        names: those with a colour of their own, the biggest first; all others are drawn as one.
+    """
+    drawn, colours = figure("light", (9, 2.6)), palette("light")
+    axes = drawn.add_subplot()
+    dress(axes, colours)
+    edges = days(np.linspace(density.start, density.end, density.counts.shape[1] + 1).round().astype(np.int64))
+    below, steps, shown = np.zeros(density.counts.shape[1]), [], []
+    rows = {name: density.counts[density.names.index(name)] for name in names if name in density.names}
+    rest = [counts for name, counts in zip(density.names, density.counts, strict=True) if name not in rows]
+    for name, counts in [*rows.items(), *([("others", np.sum(rest, axis=0))] if rest else [])]:
+        look = sign(names.index(name) if name in rows else BEYOND, "light")
+        steps.append(axes.stairs(below + counts, edges, baseline=below, fill=True, color=look.colour))
+        shown.append(name)
         below = below + counts
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axes.set_title(f"{density.total:,} events", loc="left", fontsize=10)
-    axes.set_ylabel("events per bin")
-    axes.set_xlabel("UTC")
-    axes.spines[["top", "right"]].set_visible(False)
-    if density.names and density.total:
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
-    return png_of(figure)
-
-
-def _named(density: Density) -> list[tuple[str, npt.NDArray[np.int64]]]:
-    """Return the counts of the first names, which have a colour of their own, and of the others together."""
-    found = list(zip(density.names, density.counts, strict=True))
-    if len(found) <= len(_COLOURS):
-        return found
-    kept = found[: len(_COLOURS) - 1]
-    return [*kept, ("others", density.counts[len(kept) :].sum(axis=0))]
+    if density.total:
+        number_axis(axes)
+        time_axis(axes, density.start, density.end)
+        axes.set_ylabel("events per bin")
+        legend(axes, colours, steps, shown)
+    else:
+        empty(axes, colours)
+    axes.set_title(counted(density.total, "event"), loc="left", fontsize=10, color=colours.ink)
+    return png_of(drawn)

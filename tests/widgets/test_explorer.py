@@ -6,10 +6,16 @@ import shutil
 
 import ipywidgets
 import pytest
+from matplotlib.colors import to_hex
 
 import esanalytics as ea
-from esanalytics.analysis import Chosen
+from esanalytics.analysis import Chosen, flow
+from esanalytics.plots._theme import palette
+from esanalytics.widgets import _explorer, _explorer_picture
+from esanalytics.widgets._bundle import png_of
 from esanalytics.widgets._explorer import explore
+from esanalytics.widgets._explorer_assets import explorer_module
+from esanalytics.widgets._explorer_flows import flows_data
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
@@ -175,6 +181,75 @@ def test_nonsense_from_the_page_is_answered_and_does_no_harm(explorer):
     assert explorer.sent[-1]["kind"] == "failed"
 
 
+def test_an_error_that_nobody_foresaw_is_answered_and_names_what_failed(explorer, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(_explorer, "flows_data", broken)
+    told = ask(explorer, "flows", request=7)
+    assert told == {
+        "kind": "failed",
+        "what": "flows",
+        "request": 7,
+        "text": "flows failed in Python: ZeroDivisionError: a bug",
+    }
+    explorer.canvas._handle_custom_msg({"kind": "dance", "request": 8}, [])
+    assert explorer.sent[-1]["text"] == "a message of kind 'dance' has no meaning"
+
+
+def test_the_flows_and_the_map_of_what_the_page_asks_for(explorer):
+    explorer.chosen = Chosen(services=("orders",))
+    data = ask(explorer, "flows")["data"]
+    found = flow(explorer.log)
+    assert data["nodes"] == [[n.service, n.type, n.events, n.starts, n.ends] for n in found.nodes]
+    assert data["edges"] == [[e.before, e.after, e.count, e.gap] for e in found.edges]
+    assert [edge[0] for edge in data["map"]["edges"]] == list(range(len(found.edges)))
+    assert data["variants"]["streams"] == explorer.flows().variants.streams == 5
+    kept = [[1, *data["edges"][1]], [3, *data["edges"][3]]]
+    laid = ask(explorer, "layout", of=4, nodes=data["nodes"], edges=kept)["data"]
+    assert laid["of"] == 4
+    assert [edge[0] for edge in laid["edges"]] == [1, 3]
+    assert [node[0] for node in laid["nodes"]] == [0, 1]
+    for bad in ([[0, 0, 9, 1, 1.0]], [[0, "x", 0, 1, 1.0]], [["nonsense"]], [[0, 0, 0, 1, 1.0]] * 1000):
+        assert ask(explorer, "layout", nodes=data["nodes"], edges=bad)["kind"] == "failed"
+
+
+def test_of_many_types_the_biggest_are_mapped_and_the_note_says_so(tmp_path):
+    store = ea.Store.create(tmp_path / "s")
+    store.append([event(n, type=f"T{n * n % 61}", stream_id=f"s{n % 7}") for n in range(900)], progress=False)
+    explorer = explore(store)
+    data = flows_data(explorer.flows())
+    assert len(data["nodes"]) == 30
+    assert len(data["map"]["edges"]) < len(data["edges"]) <= 260
+    assert data["note"].startswith("the 30 most frequent of 62 types")
+    explorer.close()
+
+
+def test_the_picture_has_every_type_in_its_legend_and_the_colours_of_the_plots(tmp_path, monkeypatch, recwarn):
+    figures = []
+    monkeypatch.setattr(_explorer_picture, "png_of", lambda drawn: figures.append(drawn) or png_of(drawn))
+    store = ea.Store.create(tmp_path / "s")
+    names = ["_hidden", "日本語", "$x$", "Plain"]
+    store.append([event(n, type=names[min(3, n % 7)]) for n in range(70)], progress=False)
+    explorer = explore(store)
+    explorer.to_png(tmp_path / "x.png")
+    assert [str(warning.message) for warning in recwarn] == []
+    axes = figures[0].axes[0]
+    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert shown == ["Plain", "$x$", "_hidden", "□□□"]
+    colours = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}
+    plotted = {to_hex(bar.get_facecolor()).upper() for bar in ea.plots.density(store).patches}
+    assert colours == plotted
+    for nth, colour in enumerate(palette("light").colours):
+        assert f"--ea-k{nth}: light-dark({colour}, {palette('dark').colours[nth]});" in explorer.canvas._css
+    explorer.close()
+
+
+def test_a_name_that_no_file_can_hold_leaves_the_rest_of_the_page(explorer, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(explorer), "__repr__", lambda _: "Explorer: \ud800")
+    assert "Explorer: ?" in explorer.to_html(tmp_path / "x.html").read_text(encoding="utf-8")
+
+
 def test_texts_of_the_log_are_data_in_the_page(tmp_path):
     store = ea.Store.create(tmp_path / "s")
     row = event(1, event_id=HOSTILE, service=HOSTILE, stream_id=HOSTILE, type=HOSTILE, data={HOSTILE: HOSTILE})
@@ -183,6 +258,7 @@ def test_texts_of_the_log_are_data_in_the_page(tmp_path):
     page = explorer.to_html(tmp_path / "x.html").read_text(encoding="utf-8")
     assert "<img" not in page
     assert "alert(2)</script" not in page
+    assert "</script" not in explorer_module()
     assert not re.search(r"https?://(?!www\.w3\.org)", page)
     data = {name: json.loads(text) for name, text in re.findall(r'json" id="(\w+)">(.*?)</script>', page)}
     assert data["answers"]["events"]["rows"][0][1] == HOSTILE

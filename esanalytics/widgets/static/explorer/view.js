@@ -1,112 +1,6 @@
-// The explorer: a density with a brush, filters, tables. Every text from the log goes through textContent.
+// The view.
 
-const COLOURS = 7;
-const BAR = 4;
-const DEBOUNCE = 50;
-const TYPING = 400;
-const PATIENCE = 3000;
-const TABS = [["events", "Events"], ["kinds", "Types"], ["fields", "Fields"], ["streams", "Streams"], ["code", "Code"]];
 let views = 0;
-
-function make(tag, attributes = {}, ...children) {
-  const found = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") found.textContent = value;
-    else if (name.startsWith("on")) found.addEventListener(name.slice(2), value);
-    else if (value === true) found.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) found.setAttribute(name, value);
-  }
-  found.append(...children);
-  if (/^(BUTTON|INPUT|SELECT)$/.test(found.tagName) || found.hasAttribute("tabindex")) {
-    found.setAttribute("data-lm-suppress-shortcuts", "true");
-  }
-  return found;
-}
-
-const count = (n) => Number(n).toLocaleString("en-US");
-const many = (n, one, more) => `${count(n)} ${n === 1 ? one : more || one + "s"}`;
-
-function time(us, precise = true) {
-  const ms = Math.floor(us / 1000);
-  const at = new Date(ms);
-  if (Number.isNaN(at.getTime())) return "";
-  const text = at.toISOString();
-  const rest = String(Math.round(us - ms * 1000)).padStart(3, "0");
-  if (!precise) return text.slice(0, 16).replace("T", " ");
-  return `${text.slice(0, -1).replace("T", " ")}${rest}`.replace(/\.000000$/, "");
-}
-
-function span(us) {
-  const units = [["µs", 1], ["ms", 1e3], ["s", 1e6], ["min", 6e7], ["h", 3.6e9], ["days", 8.64e10]];
-  const [name, size] = units.filter(([, least]) => us >= least).pop() || units[0];
-  return `${count(Math.round((us / size) * 10) / 10)} ${name}`;
-}
-
-function copy(text, say) {
-  const area = make("textarea", { "aria-hidden": "true", style: "position:fixed;opacity:0" });
-  const fallback = () => {
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    say(done ? "copied" : "the browser does not let this page copy; select the text and copy it");
-  };
-  if (navigator.clipboard && window.isSecureContext) {
-    navigator.clipboard.writeText(text).then(() => say("copied"), fallback);
-  } else fallback();
-}
-
-/** Keep the names that have a colour of their own, and sum the others. */
-function squeezed(density, kept) {
-  const known = density.names.map((name, i) => [name, i]).filter(([name]) => kept.includes(name));
-  const rest = density.names.map((name, i) => i).filter((i) => !kept.includes(density.names[i]));
-  if (!rest.length) return { ...density, note: "" };
-  const sums = density.counts[rest[0]].map((_, bin) => rest.reduce((sum, i) => sum + density.counts[i][bin], 0));
-  const more = /[\d,]+/.exec(density.note || "");
-  const number = rest.length - (more ? 1 : 0) + (more ? Number(more[0].replaceAll(",", "")) : 0);
-  const names = [...known.map(([name]) => name), null];
-  return { ...density, names, counts: [...known.map(([, i]) => density.counts[i]), sums], note: `${count(number)} others` };
-}
-
-/** Put neighbouring bins together until each is wide enough to be seen. */
-function coarser(density, width) {
-  const bins = density.counts.length ? density.counts[0].length : 0;
-  const step = Math.ceil((bins * BAR) / Math.max(1, width));
-  if (step <= 1) return density;
-  const merged = (row) => Array.from({ length: Math.ceil(bins / step) }, (_, i) => row.slice(i * step, (i + 1) * step).reduce((a, b) => a + b, 0));
-  return { ...density, counts: density.counts.map(merged), slots: bins / step };
-}
-
-/** Draw stacked bins: heights by the greatest of all. Returns how high that is, and how many bins there are. */
-function draw(canvas, given, colours) {
-  const box = canvas.parentElement.getBoundingClientRect();
-  const density = coarser(given, box.width);
-  const scale = window.devicePixelRatio || 1;
-  canvas.width = Math.max(1, Math.round(box.width * scale));
-  canvas.height = Math.max(1, Math.round(box.height * scale));
-  const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  const bins = density.counts.length ? density.counts[0].length : 0;
-  if (!bins) return [0, 1];
-  const sums = new Float64Array(bins);
-  for (const row of density.counts) row.forEach((n, i) => { sums[i] += n; });
-  const most = Math.max(1, ...sums);
-  const width = canvas.width / (density.slots || bins);
-  const below = new Float64Array(bins);
-  density.counts.forEach((row, number) => {
-    pen.fillStyle = colours(density.names[number]);
-    row.forEach((n, i) => {
-      if (!n) return;
-      const low = Math.round((below[i] / most) * (canvas.height - 2));
-      below[i] += n;
-      const high = Math.max(low + 1, Math.round((below[i] / most) * (canvas.height - 2)));
-      const left = Math.floor(i * width);
-      pen.fillRect(left, canvas.height - high, Math.max(1, Math.floor((i + 1) * width) - left), high - low);
-    });
-  });
-  return [most, density.slots || bins];
-}
 
 class Explorer {
   constructor(el, port) {
@@ -123,6 +17,7 @@ class Explorer {
     this.root.append(this.inner);
     el.append(this.root);
     this.build();
+    this.flows = new Flows(this, this.panels.flows);
     this.paint();
     this.ask(this.tab);
     this.resized = new ResizeObserver(() => this.drawCharts());
@@ -141,19 +36,19 @@ class Explorer {
     clearTimeout(this.later);
     clearTimeout(this.typed);
     clearTimeout(this.redraw);
-    for (const each of Object.values(this.asked)) clearTimeout(each.timer);
+    this.forget();
+    this.flows.close();
     this.root.remove();
   }
 
   // ---- what stands where
 
   build() {
-    this.title = make("h2", { text: "What is in this store" });
     this.sum = make("span", { class: "sum" });
-    const refresh = make("button", { type: "button", text: "Refresh", title: "read what the store holds now", onclick: () => this.send("refresh") });
+    const refresh = make("button", { type: "button", text: "Refresh", title: "read what the store holds now", onclick: () => this.refresh() });
     this.status = make("div", { class: "status", role: "status", "aria-live": "polite" });
     this.inner.append(
-      make("header", {}, this.title, this.sum, this.status, ...(this.port.live ? [refresh] : [])),
+      make("header", {}, make("h2", { text: "What is in this store" }), this.sum, this.status, ...(this.port.live ? [refresh] : [])),
       this.buildCharts(), make("div", { class: "body" }, this.buildFilters(), this.buildTabs()),
     );
     this.root.addEventListener("keydown", (event) => {
@@ -245,6 +140,7 @@ class Explorer {
   change(parts, { snap = true } = {}) {
     if ("window" in parts && parts.window) parts.window = this.clipped(parts.window);
     this.sight = { ...this.sight, page: 0, ...parts };
+    this.say("");
     this.paint();
     clearTimeout(this.later);
     this.later = setTimeout(() => { this.port.setSight(this.sight); this.ask("density", { snap }); this.ask(this.tab); }, DEBOUNCE);
@@ -327,24 +223,42 @@ class Explorer {
   send(what, more = {}) {
     this.requests += 1;
     const request = this.requests;
-    const old = this.asked[what];
-    if (old) clearTimeout(old.timer);
-    const timer = setTimeout(() => {
-      const text = this.sight.text ? "searching all payloads; this may take a while" : "the kernel is busy; this shows what is here";
-      if (this.asked[what] && this.asked[what].request === request) this.say(text);
-    }, PATIENCE);
-    this.asked[what] = { request, timer };
+    if (this.asked[what]) clearTimeout(this.asked[what].timer);
+    this.asked[what] = { request, timer: setTimeout(() => this.overdue(what), PATIENCE) };
     this.port.send({ kind: ["refresh", "replay"].includes(what) ? what : "ask", what, request, sight: this.sight, ...more });
+  }
+
+  /** A question that waits for long holds no newer one back; its answer counts as long as there is no newer one. */
+  overdue(what) {
+    const asked = this.asked[what];
+    asked.late = true;
+    this.say(this.sight.text ? "searching all payloads; this may take a while" : "the kernel is busy; this shows what is here", false, true);
+    if (asked.next) this.send(what, asked.next);
   }
 
   /** One question of a kind at a time; of those that come meanwhile, the last. */
   ask(what, more = {}) {
     if (what === "code") { this.paintCode(); return; }
     if (what === "fields" && !this.sight.type) { this.paintFields(null); return; }
-    if (this.asked[what]) { this.asked[what].next = more; return; }
-    const panel = this.panels[what];
-    if (panel) panel.setAttribute("aria-busy", "true");
+    const asked = this.asked[what];
+    if (asked && !asked.late) { asked.next = more; return; }
+    if (this.panels[what]) this.panels[what].setAttribute("aria-busy", "true");
     this.send(what, more);
+  }
+
+  /** Wait for no answer any more: who was asked is not there, or knew something else. */
+  forget(kept = "") {
+    for (const what of Object.keys(this.asked).filter((each) => each !== kept)) {
+      clearTimeout(this.asked[what].timer);
+      delete this.asked[what];
+    }
+    for (const panel of Object.values(this.panels)) panel.removeAttribute("aria-busy");
+  }
+
+  refresh() {
+    this.forget();
+    this.renewed = false;
+    this.send("refresh");
   }
 
   answered(message) {
@@ -357,21 +271,28 @@ class Explorer {
     if (message.kind === "failed") this.say(`${message.text} — what is shown stays; Refresh tries again`, true);
     if (asked.next) { this.ask(message.what, asked.next); return; }
     if (message.kind === "failed") return;
-    if (this.bad || !Object.keys(this.asked).length) this.say("");
-    this.show(message.what, message.data, message.more);
+    if (this.bad || this.waiting) this.say("");
+    this.show(message.what, message.data);
   }
 
   show(what, data) {
     const shows = {
       density: () => this.paintDensity(data), kinds: () => this.paintKinds(data), streams: () => this.paintStreams(data),
       events: () => this.paintEvents(data), fields: () => this.paintFields(data), payload: () => this.paintPayload(data),
-      refresh: () => this.say(data.text), replay: () => this.say("the replay is shown beneath"),
+      flows: () => this.flows.show(data), layout: () => this.flows.placed(data),
+      refresh: () => this.refreshed(data.text), replay: () => this.say("the replay is shown beneath"),
     };
     if (shows[what]) shows[what]();
   }
 
-  say(text, bad = false) {
+  refreshed(text) {
+    this.say(text);
+    if (!this.renewed) { this.ask("density", { snap: false }); this.ask(this.tab); }
+  }
+
+  say(text, bad = false, waiting = false) {
     this.bad = bad;
+    this.waiting = waiting;
     this.status.textContent = text;
     this.status.classList.toggle("bad", bad);
   }
@@ -387,6 +308,8 @@ class Explorer {
   }
 
   overviewChanged() {
+    this.forget("refresh");
+    this.renewed = true;
     this.whole = JSON.parse(this.port.overview());
     this.density = this.whole.density;
     this.paint();
@@ -395,11 +318,17 @@ class Explorer {
 
   // ---- painting
 
-  kept() { return this.density.context.names.filter((name) => name !== "other" && name !== "(other)").slice(0, COLOURS); }
+  /** The names that have a colour of their own: the biggest of what is filtered, as in the plots. */
+  kept() {
+    const { names, counts } = this.density.context;
+    const sums = new Map(names.map((name, i) => [name, counts[i].reduce((a, b) => a + b, 0)]));
+    const own = names.filter((name) => name !== "other" && name !== "(other)");
+    return own.sort((a, b) => sums.get(b) - sums.get(a) || (a < b ? -1 : 1)).slice(0, COLOURS);
+  }
 
   colour(name) {
     const at = this.kept().indexOf(name);
-    return at < 0 ? "--ea-c6" : `--ea-c${[0, 1, 2, 3, 4, 5, 7][at]}`;
+    return at < 0 ? "--ea-rest" : `--ea-k${at}`;
   }
 
   /** Resolve a colour: a canvas does not know light-dark(). */
@@ -654,74 +583,3 @@ class Explorer {
     this.panels.code.replaceChildren(...part("Python", this.density.python), ...part("SQL", this.density.sql));
   }
 }
-
-/** Answers from what is in the page. */
-function stored(sight, answers, message) {
-  const { bins } = answers;
-  const what = message.what;
-  if (what === "fields") return answers.fields[message.sight.type] || { note: `the fields of this type are not in this page; ${answers.left_out}` };
-  if (what !== "density") return { ...answers[what], note: [answers[what].note, "as of the export; the brush does not filter this table"].filter(Boolean).join("; ") };
-  return binned(message.sight, bins, sight);
-}
-
-function binned(now, bins, kept) {
-  const n = bins.counts.length ? bins.counts[0].length : 1;
-  const width = (bins.end - bins.start) / n;
-  const edges = now.window ? [Math.max(0, Math.floor((now.window[0] - bins.start) / width)), Math.min(n, Math.ceil((now.window[1] - bins.start) / width))] : [0, n];
-  const at = now.by === "service" ? 0 : 1;
-  const rows = new Map();
-  const kinds = [];
-  bins.kinds.forEach((kind, i) => {
-    const inside = bins.counts[i].slice(edges[0], edges[1]);
-    kinds.push([...kind, inside.reduce((a, b) => a + b, 0)]);
-    if ((now.services && !now.services.includes(kind[0])) || (now.types && !now.types.includes(kind[1]))) return;
-    const name = rows.size < 12 || rows.has(kind[at]) ? kind[at] : "other";
-    const sums = rows.get(name) || new Array(n).fill(0);
-    rows.set(name, sums.map((sum, j) => sum + bins.counts[i][j]));
-  });
-  const part = (from, to) => {
-    const counts = [...rows.values()].map((row) => row.slice(from, to));
-    const total = counts.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0);
-    return { start: bins.start + from * width, end: bins.start + to * width, names: [...rows.keys()], counts, total, note: "" };
-  };
-  const window = now.window ? [Math.round(bins.start + edges[0] * width), Math.round(bins.start + edges[1] * width)] : null;
-  return { context: part(0, n), detail: part(...edges), kinds, window, python: kept.python, sql: kept.sql };
-}
-
-function offline(el, overview, sight, answers) {
-  const code = { python: overview.density.python, sql: overview.density.sql };
-  let now = sight;
-  const port = {
-    live: false, overview: () => JSON.stringify(overview), sight: () => now, theme: () => "auto",
-    setSight: (found) => { now = found; },
-    send: (message) => setTimeout(() => view.answered({ kind: "answer", what: message.what, request: message.request, data: stored(code, answers, message) })),
-  };
-  const view = new Explorer(el, port);
-  return view;
-}
-
-function render({ model, el }) {
-  const port = {
-    live: true, overview: () => model.get("overview"), sight: () => model.get("sight"), theme: () => model.get("theme"),
-    setSight: (found) => { model.set("sight", { ...found }); model.save_changes(); },
-    send: (message) => model.send(message),
-  };
-  const view = new Explorer(el, port);
-  const hear = (message) => view.answered(message);
-  const looked = () => view.sightChanged();
-  const renewed = () => view.overviewChanged();
-  const themed = () => view.paint();
-  model.on("msg:custom", hear);
-  model.on("change:sight", looked);
-  model.on("change:overview", renewed);
-  model.on("change:theme", themed);
-  return () => {
-    model.off("msg:custom", hear);
-    model.off("change:sight", looked);
-    model.off("change:overview", renewed);
-    model.off("change:theme", themed);
-    view.close();
-  };
-}
-
-export default { render, offline };
