@@ -159,6 +159,7 @@ def printed(demo) -> list[str]:
     return re.findall(r'^   (esanalytics (?:[^"\n]|"[^"]*")*)$', re.sub(r" \\\n +", " ", demo[1]), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_each_command_it_prints_runs(demo):
     assert len(printed(demo)) >= 5
     for command in printed(demo):

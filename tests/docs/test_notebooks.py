@@ -225,6 +225,7 @@ def awkward_repository(where):
     return where
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_history_of_a_checkout_folds_to_the_tree_that_git_has(tmp_path):
     checkout = awkward_repository(tmp_path / "awkward")

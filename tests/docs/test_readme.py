@@ -59,6 +59,7 @@ def test_every_block_of_python_runs_in_order_and_gives_the_answers_it_states(fol
     assert set(answer["status"]) == {"placed", "paid", "shipped"}
 
 
+@pytest.mark.slow
 def test_every_command_of_the_program_runs(folder):
     (folder / "tickets.csv").write_text("ticket,what,when,hours\n17,Opened,2026-03-02 09:15,\n")
     found = commands("esanalytics")

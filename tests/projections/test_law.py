@@ -256,7 +256,7 @@ def same(rows):
     return {key: {c: (type(v).__name__, v) for c, v in row.items()} for key, row in rows.items()}
 
 
-LAW = settings(deadline=None, suppress_health_check=list(HealthCheck))
+LAW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @LAW

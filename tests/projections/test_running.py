@@ -80,7 +80,7 @@ def check(con, projection, events):
     assert not by_position
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_after_each_event_the_row_is_the_fold_of_the_events_so_far(con, data):
     check(con, data.draw(projections()), data.draw(logs()))

@@ -31,7 +31,7 @@ def column(tmp_path, *values, **options):
     return one(tmp_path, "type,x\n" + "".join(f"t,{value}\n" for value in values), **options).rows.column("x")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 3).flatmap(lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=1, max_size=6)),
     st.sampled_from(["\n", "\r\n"]),
@@ -49,7 +49,7 @@ def test_any_text_table_comes_back_equal_with_the_line_of_each_row(tmp_path, tab
     assert not batch.refused
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.from_regex(r"-?[0-9]{1,20}(\.[0-9]{0,3})?", fullmatch=True), min_size=1, max_size=5))
 def test_no_type_loses_what_was_written(tmp_path, values):
     found = column(tmp_path, *values)

@@ -37,7 +37,7 @@ def refused(batch):
     return [(refusal.line, refusal.reason) for refusal in batch.refused]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.dictionaries(texts, values, max_size=4), max_size=6),
     st.booleans(),
@@ -52,7 +52,7 @@ def test_any_objects_written_as_lines_come_back_equal(tmp_path, records, ascii_o
     assert batch.lines.to_pylist() == [1 + len(end.replace("\r", "")) * place for place in range(len(records))]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("abc"), values), max_size=4), values)
 def test_a_record_is_refused_exactly_when_a_key_is_there_twice(tmp_path, pairs, other):
     inside = ",".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in pairs)

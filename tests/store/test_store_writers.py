@@ -196,7 +196,7 @@ def check_writers(store, writers, rounds):
     assert times == sorted(times)
 
 
-@pytest.mark.parametrize("rounds", [8, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.slow)])
 def test_writers_a_compactor_and_a_reader_lose_and_double_nothing(tmp_path, rounds):
     store, stop = new_store(tmp_path), tmp_path / "stop"
     others = [start(COMPACTOR, store.path, stop), start(READER, store.path, stop)]
