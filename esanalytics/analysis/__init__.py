@@ -1,5 +1,6 @@
 """Analysis: what plots and widgets show, computed in DuckDB and plain Python; no Jupyter, no matplotlib."""
 
+from esanalytics.analysis._alignment import Align, BesideRow, aligned, beside_rows, since_first
 from esanalytics.analysis._answers import answer, fields_data, first_data
 from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._changes import Change, changes
@@ -19,6 +20,8 @@ from esanalytics.analysis._sight import Sight, window_of
 __all__ = [
     "ALL",
     "DOTS",
+    "Align",
+    "BesideRow",
     "Branch",
     "Change",
     "Chosen",
@@ -35,7 +38,9 @@ __all__ = [
     "ReplaySession",
     "Sight",
     "Variants",
+    "aligned",
     "answer",
+    "beside_rows",
     "changes",
     "chunk_of",
     "exact_json",
@@ -46,6 +51,7 @@ __all__ = [
     "key_of_stream",
     "micros",
     "model_of",
+    "since_first",
     "thinned",
     "variants",
     "window_of",

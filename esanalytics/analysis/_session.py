@@ -91,7 +91,8 @@ class ReplaySession:
         self._skipped: frozenset[str] = frozenset()
         self._log = self._whole_log = self._real_log
         self._branch = self._real
-        self._step = self._version = 0
+        self._step = 0
+        self._version = -1  # the first change makes it what it is
         self._marks: dict[str, int] = {}
         self.bookmarks: list[tuple[int, str]] = [(int(at), str(label)) for at, label in bookmarks]
         self._change(frozenset(skipped), {edit["event_id"]: dict(edit) for edit in edits})
@@ -271,7 +272,8 @@ class ReplaySession:
             before = {} if event_id is None else self._edits.get(event_id, {})
             beside = self._branch.envelope(max(0, self._step - 1))
             edit = before | edit_of(event_id, changed, beside, {*self._branch.row_of, *self._edits})
-            return self._change(self._skipped, {**self._edits, edit["event_id"]: edit})
+            others = {known: each for known, each in self._edits.items() if known != edit["event_id"]}
+            return self._change(self._skipped, {**others, edit["event_id"]: edit})  # the last one is the last
 
     def mark(self, name: str, step: int | None = None) -> ReplaySession:
         """Mark a step by name; None: where it stands."""
@@ -330,6 +332,7 @@ class ReplaySession:
             branch = branch_of(real, changed if kept else None, left, entity, known, stop=stop)
             self.entity, self._real, self._branch = entity, real, branch
             self._whole_log, self._log = changed, left
+            self._version += edits is not None
             self._edits, self._skipped = kept, known & branch.row_of.keys()
             self._step = min(self._step, len(branch))
             self._marks = {name: min(step, len(branch)) for name, step in self._marks.items()}

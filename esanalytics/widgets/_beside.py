@@ -27,7 +27,7 @@ from esanalytics.timetravel import nearest_names
 from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, close_all, page, write_whole
 from esanalytics.widgets._canvas import LOOKS
 from esanalytics.widgets._differences import CSS
-from esanalytics.widgets._leaving import png_of_view
+from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of
 from esanalytics.widgets._lettering import written
 from esanalytics.widgets._markup import cut, duration, escaped, note
 from esanalytics.widgets._palettes import few_colours
@@ -353,14 +353,14 @@ class Beside(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _fill(self) -> None:
         for side, name, view in zip(_SIDES, self._names, self._sides, strict=True):
-            name.value = f'<div class="ea-view ea-name">{side}: {escaped(cut(view.title, 120))}</div>'
+            name.value = f'<div class="ea-view ea-name">{side}: {escaped(cut(view.scene.title, 120))}</div>'
         self._table.value = f'<div class="ea-view">{self._apart()}</div>'
 
     def _apart(self) -> str:
         return _apart(*map(_standing, self._sides))
 
     def _title(self, write: Callable[[str], str]) -> str:
-        return " beside ".join(write(cut(view.title, 120)) for view in self._sides)
+        return " beside ".join(write(cut(view.scene.title, 120)) for view in self._sides)
 
     def _png(self) -> bytes:
         """Draw both pictures, one above the other."""
@@ -369,7 +369,7 @@ class Beside(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         whole = Image.new("RGB", (wide, high), pictures[0].getpixel((0, 0)))
         whole.paste(pictures[0], (0, 0))
         whole.paste(pictures[1], (0, pictures[0].height))
-        return _small(whole, self.left.drawn_theme)
+        return _small(whole, theme_of(self.left.canvas))
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +384,7 @@ class _Standing:
 def _standing(view: Replay) -> _Standing:
     session = view.session
     if session is None:
-        return _Standing(view.title, "with none picked", None)
+        return _Standing(view.scene.title, "with none picked", None)
     branch = session.branch
     step, since = min(session.step, len(branch)), since_first(session, min(session.step, len(branch)))
     if since is None:
@@ -393,17 +393,17 @@ def _standing(view: Replay) -> _Standing:
         off = ", switched off" if branch.events.ids[step - 1] in session.skipped else ""
         after = f"{duration(since)} after its first event" if since else "at the time of its first event"
         words = f"at {step:,} of {len(branch):,}, {cut(branch.types[step - 1], 80)}{off}, {after}"
-    return _Standing(view.title, words, session.state(step))
+    return _Standing(view.scene.title, words, session.state(step))
 
 
 def _replay(view: Replay, spec: Mapping[str, Any]) -> Replay:
     options = dict(spec)
     key, renderer = options.pop("key"), options.pop("renderer", "canvas")
-    return type(view)(view._given, view._projection, key, renderer, options)  # noqa: SLF001  another like it
+    return type(view)(view.scene.given, view.scene.projection, key, renderer, options)
 
 
 def _spec(view: Replay) -> dict[str, Any]:
-    _ = view.entity  # refuses where none is picked
+    _ = view.scene.entity  # refuses where none is picked
     return view.spec()
 
 
@@ -486,13 +486,13 @@ def _figure(side: str, view: Replay) -> str:
 
 
 def _themes(view: Replay) -> tuple[Theme, ...]:
-    return ("light", "dark") if view.canvas.theme == "auto" and view.session is not None else (view.drawn_theme,)
+    return ("light", "dark") if view.canvas.theme == "auto" and view.session is not None else (theme_of(view.canvas),)
 
 
 def _drawn(view: Replay, theme: Theme) -> bytes:
     if view.session is None:
         return png_of_view(view)
-    return ReplayPicture(view.session, theme=theme, lanes=view.drawn_lanes).png()
+    return ReplayPicture(view.session, theme=theme, lanes=lanes_of(view.canvas)).png()
 
 
 def _url(png: bytes) -> str:

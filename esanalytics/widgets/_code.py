@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import keyword
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +17,7 @@ from esanalytics.timetravel import state_at
 
 __all__ = ["python_of", "replay_python", "replay_sql", "step_log"]
 
+_FEW = 20  # ids that a line of code may hold
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -35,8 +38,12 @@ def replay_python(session: ReplaySession, log: Log, spec: Mapping[str, Any]) -> 
     at = session.at
     if at is None:
         return text
+    later = _later(session)
+    if len(later) > _FEW:
+        return f"{text}\nview.state()  # the row at this step"
+    seen = f"view.log.without({later!r})" if later else "view.log"
     named = projection or "ea.merged(log)"
-    return f"{text}\nea.state_at(view.log, {named}, {iso(at)!r}, key={_key(spec['key'])}).df()  # the same state by SQL"
+    return f"{text}\nea.state_at({seen}, {named}, {iso(at)!r}, key={_key(spec['key'])}).df()  # the same state by SQL"
 
 
 def replay_sql(session: ReplaySession) -> str:
@@ -50,19 +57,27 @@ def replay_sql(session: ReplaySession) -> str:
 
 def step_log(session: ReplaySession) -> Log:
     """Return the log as a replay sees it, up to the step at which it stands."""
-    branch, step = session.branch, session.step
     at = session.at
     if at is None:
         return session.log.at(_EPOCH.replace(year=1))
-    us = branch.instant(step - 1)
-    later = [branch.events.ids[row] for row in range(step, len(branch)) if branch.instant(row) == us]
-    seen = session.log.at(at)
+    later, seen = _later(session), session.log.at(at)
     return seen.without(later) if later else seen
 
 
+def _later(session: ReplaySession) -> list[str]:
+    """List the ids of the events after the step that have the instant of its event, and are not switched off."""
+    branch, step = session.branch, session.step
+    us = branch.instant(step - 1)
+    rows = range(step, len(branch))
+    same = itertools.takewhile(lambda row: branch.instant(row) == us, rows)
+    return [event_id for row in same if (event_id := branch.events.ids[row]) not in session.skipped]
+
+
 def _identifier(name: str) -> str:
+    """Make a name that Python takes for a variable, and that is not the log's."""
     found = re.sub(r"\W", "_", name)
-    return found if found.isidentifier() else f"projection_{found}"
+    usable = found.isidentifier() and not keyword.iskeyword(found) and found not in {"log", "view", "ea"}
+    return found if usable else f"projection_{found}"
 
 
 def _key(key: Any) -> str:  # noqa: ANN401  a key

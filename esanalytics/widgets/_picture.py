@@ -26,7 +26,7 @@ from esanalytics.widgets._bundle import MOST_BYTES
 from esanalytics.widgets._lettering import Word, day, fit, letters, width
 from esanalytics.widgets._palettes import few_colours
 from esanalytics.widgets._panels import Panel, event_words, state_words
-from esanalytics.widgets._placing import Lane, Placing
+from esanalytics.widgets._placing import ALL, Lane, Look, Placing
 from esanalytics.widgets._stamps import Stamps
 from esanalytics.widgets._telling import Teller, Told
 from esanalytics.widgets._timeline import Timeline
@@ -49,6 +49,7 @@ class ReplayPicture:
         dpi: pixels per inch.
         theme: ``"light"`` or ``"dark"``.
         lanes: what has a lane: each service, type or stream; the ten biggest.
+        look: what of it is drawn; may be set.
 
     Raises:
         ValueError: ``theme`` or ``lanes`` is none of what they can be.
@@ -62,11 +63,13 @@ class ReplayPicture:
         dpi: int = 100,
         theme: Theme = "light",
         lanes: Lane = "service",
+        look: Look = ALL,
     ) -> None:
         choice("lanes", lanes, ("service", "type", "stream"))
         self.session = session
         self.theme: Theme = theme
         self.lanes: Lane = lanes
+        self.look = look
         self.teller = Teller(session)
         self._size = size
         self._dpi = dpi
@@ -113,7 +116,7 @@ class ReplayPicture:
     def _layers(self) -> _Layers:
         """Return what all steps have in common, as long as it is still so."""
         session = self.session
-        now = (session.branch, session.skipped, tuple(session.bookmarks))
+        now = (session.branch, session.skipped, tuple(session.bookmarks), self.lanes, self.look)
         if self._held is None or self._held[0] != now:
             self._held = (now, _Layers(*self._still()))
         return self._held[1]
@@ -124,7 +127,8 @@ class ReplayPicture:
         figure = Figure(figsize=self._size, dpi=self._dpi, facecolor=colours.paper)
         FigureCanvasAgg(figure)
         box = (_LEFT, 0.49, _RIGHT, 0.875)
-        timeline = Timeline(figure, Placing(session.branch, self.lanes, session.skipped), self.theme, box)
+        placing = Placing(session.branch, self.lanes, session.skipped, self.look)
+        timeline = Timeline(figure, placing, self.theme, box)
         for artist in self._heading(figure, timeline):
             figure.add_artist(artist)
         for step, label in session.bookmarks[:50]:
@@ -146,7 +150,8 @@ class ReplayPicture:
     def _summary(self, timeline: Timeline) -> str:
         """Say how much there is, from when to when, and what is not drawn as it was."""
         branch = timeline.placing.branch
-        parts = [counted(len(branch), "event")]
+        left = len(branch) - int(timeline.placing.shown.sum())
+        parts = [counted(len(branch), "event") + (f", {left:,} of them not shown" if left else "")]
         if len(branch):
             first, last = day(branch.instant(0)), day(branch.instant(len(branch) - 1))
             parts.append(f"{first} UTC" if first == last else f"{first} to {last} UTC")
@@ -156,7 +161,7 @@ class ReplayPicture:
 
     def _bookmark(self, timeline: Timeline, step: int, label: str) -> None:
         axes, colours = timeline.axes, self._colours
-        place = timeline.placing.scale.place(max(0, min(step, len(timeline.placing))))
+        place = timeline.placing.place(max(0, min(step, len(timeline.placing))))
         axes.axvline(place, color=colours.soft, lw=1, ls=":", zorder=1.2)
         text = letters(place + 0.004, 0.98, fit(label, 90, 7.5), colours.soft, 7.5, va="top")
         text.set_transform(axes.transAxes)
@@ -183,7 +188,7 @@ class ReplayPicture:
 
     def _cursor(self, figure: Figure, timeline: Timeline, told: Told) -> Iterator[Line2D | Word]:
         colour = self._colours.alert
-        x, bottom, top = _column(timeline, timeline.placing.scale.place(told.step))
+        x, bottom, top = _column(timeline, timeline.placing.place(told.step))
         yield _on_figure(figure, Line2D([x, x], [bottom, top], color=colour, lw=1.4, gid="cursor"))
         yield _on_figure(figure, Line2D([x], [top], ls="", marker="v", color=colour, ms=7, mew=0))
         where = timeline.where(told.step)
@@ -194,7 +199,7 @@ class ReplayPicture:
 
     def _flag(self, figure: Figure, timeline: Timeline, step: int, name: str) -> Iterator[Line2D | Word]:
         colours = self._colours
-        x, bottom, top = _column(timeline, timeline.placing.scale.place(step))
+        x, bottom, top = _column(timeline, timeline.placing.place(step))
         yield _on_figure(
             figure, Line2D([x, x], [bottom, top], color=colours.ink, lw=1, ls=(0, (4, 2)), gid=f"mark-{name}")
         )
@@ -228,7 +233,7 @@ class _Layers:
         """Put a step together and draw what belongs to it."""
         pixels, wide = self._pixels(), self._bare.shape[1]
         axes = self.timeline.axes
-        cursor = float(axes.transData.transform((self.timeline.placing.scale.place(step), 0))[0])
+        cursor = float(axes.transData.transform((self.timeline.placing.place(step), 0))[0])
         middle = max(0, min(wide, round(cursor) if step else 0))
         reach = 0 if self.timeline.placing.dense else self._reach
         left, right = max(0, middle - reach), min(wide, middle + reach)

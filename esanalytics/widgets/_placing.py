@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._finding import is_failure
 from esanalytics.widgets._scale import Scale, scale_of
 
-__all__ = ["MOST_DOTS", "Ints", "Lane", "Placing"]
+__all__ = ["ALL", "MOST_DOTS", "Ints", "Lane", "Look", "Placing"]
 
 Lane = Literal["service", "type", "stream"]
 Ints = npt.NDArray[np.int64]
@@ -27,6 +28,24 @@ _SPREAD = 0.62
 _GOLDEN = 0.6180339887498949
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What of a replay is drawn.
+
+    Attributes:
+        hidden_types, hidden_services: whose events are left out.
+        window: the time that is drawn, in microseconds, the end excluded; None: all.
+    """
+
+    hidden_types: tuple[str, ...] = ()
+    hidden_services: tuple[str, ...] = ()
+    window: tuple[int, int] | None = None
+
+
+ALL = Look()
+"""Nothing is left out."""
+
+
 class Placing:
     """Places for the rows of a branch, in lanes.
 
@@ -34,22 +53,49 @@ class Placing:
         branch: the rows.
         lanes: what has a lane.
         skipped: ids of events that are switched off.
+        look: what of it is drawn.
     """
 
-    def __init__(self, branch: Branch, lanes: Lane, skipped: Iterable[str]) -> None:
+    def __init__(self, branch: Branch, lanes: Lane, skipped: Iterable[str], look: Look = ALL) -> None:
         self.branch = branch
         self.lanes = lanes
-        self.scale: Scale = scale_of(branch.instants)
-        self.dense = len(branch) > MOST_DOTS
-        self.off = np.array(sorted(branch.row_of[each] for each in skipped if each in branch.row_of), np.int64)
+        self.look = look
+        window = look.window or (0, 0)
+        first, end = np.searchsorted(branch.instants, window) if look.window else (0, len(branch))
+        self._within = slice(int(first), max(int(first), int(end)))
+        self.scale: Scale = scale_of(branch.instants[self._within])
+        self.dense = int(self.shown.sum()) > MOST_DOTS
+        off = np.array(sorted(branch.row_of[each] for each in skipped if each in branch.row_of), np.int64)
+        self.off = off[self.shown[off]]
 
     def __len__(self) -> int:
         return len(self.branch)
 
-    @property
+    @cached_property
     def x(self) -> npt.NDArray[np.float64]:
-        """By row, its place in time."""
-        return self.scale.x
+        """By row, its place in time; what lies outside the window stands at its edge."""
+        found = np.zeros(len(self.branch))
+        found[self._within] = self.scale.x
+        found[self._within.stop :] = 1.0
+        return found
+
+    @cached_property
+    def shown(self) -> npt.NDArray[np.bool_]:
+        """By row, whether it is drawn."""
+        found = np.zeros(len(self.branch), np.bool_)
+        found[self._within] = True
+        for names, hidden in (
+            (self.branch.types, self.look.hidden_types),
+            (self.branch.services, self.look.hidden_services),
+        ):
+            if hidden:
+                off = set(hidden)
+                found &= np.fromiter((name not in off for name in names), np.bool_, len(found))
+        return found
+
+    def place(self, step: int) -> float:
+        """Return where a step stands: its event; at the left edge before the first."""
+        return float(self.x[step - 1]) if step else 0.0
 
     @cached_property
     def kinds(self) -> list[tuple[str, int]]:
@@ -67,7 +113,7 @@ class Placing:
         """By row, whether it failed: by its type, or where there are few because the fold did."""
         failing = np.array([is_failure(name) for name, _ in self.kinds], np.bool_)
         found = failing[self.ranks] if len(self) else np.zeros(0, np.bool_)
-        if not self.dense:
+        if len(self) <= MOST_DOTS:
             self.branch.state(len(self))
             found[[row for row in range(len(self)) if self.branch.error(row) is not None]] = True
         return found
@@ -100,10 +146,11 @@ class Placing:
     @cached_property
     def _lanes(self) -> tuple[list[str], Ints]:
         named = self._named()
-        ranked = [name for name, _ in Counter(named).most_common()]
+        drawn = Counter(name for name, shown in zip(named, self.shown.tolist(), strict=True) if shown)
+        ranked = [name for name, _ in drawn.most_common()]
         number = {name: min(nth, _LANES - 1) for nth, name in enumerate(ranked)}
         names = ranked if len(ranked) <= _LANES else [*ranked[: _LANES - 1], f"{len(ranked) - _LANES + 1:,} more"]
-        return names, np.array([number[name] for name in named], np.int64)
+        return names, np.array([number.get(name, 0) for name in named], np.int64)
 
     def _named(self) -> Sequence[Any]:
         """Name the lane of each row; streams of several services have both names."""

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import ipywidgets as w
+import traitlets
 
-from esanalytics import _sql as sql
 from esanalytics._instants import iso
-from esanalytics.analysis import ALL, Chosen, Overview, ReplaySession, key_of_stream, model_of
+from esanalytics.analysis import Align, ReplaySession, model_of
 from esanalytics.engines import Result
-from esanalytics.plots._theme import Theme
-from esanalytics.store import Log, Store, as_log
+from esanalytics.store import Log, Store
 from esanalytics.timetravel import nearest_names
+from esanalytics.widgets._beside import Beside, beside
 from esanalytics.widgets._bundle import bundle
 from esanalytics.widgets._canvas import LOOKS, ReplayCanvas
-from esanalytics.widgets._code import python_of, replay_python, replay_sql
-from esanalytics.widgets._leaving import png_of_view, write_gif, write_html, write_png
+from esanalytics.widgets._closing import close_all
+from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of, write_gif, write_html, write_png
 from esanalytics.widgets._matplotlib import MatplotlibReplay
 from esanalytics.widgets._matplotlib_overview import MatplotlibOverview
 from esanalytics.widgets._messages import answered
 from esanalytics.widgets._overview_text import overview_text
-from esanalytics.widgets._placing import Lane
-from esanalytics.widgets._shell import Shell, close_whole
+from esanalytics.widgets._scene import Scene
+from esanalytics.widgets._shell import Shell
 
 __all__ = ["Renderer", "Replay", "replay"]
 
@@ -86,40 +85,43 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     Attributes:
         canvas: what the page draws; its traits may be observed: ``view.canvas.observe(f, "step")``.
-        session: the replay itself, without Jupyter; None while all entities are shown.
+        scene: what is shown, for the parts of a view.
     """
+
+    children: Sequence[w.Widget]
+    _closed = True  # until all is made
 
     def __init__(
         self, log: Store | Log, projection: object, key: object, renderer: Renderer, options: Mapping[str, Any]
     ) -> None:
         self._lock = threading.RLock()
-        self._given, self._projection, self._renderer = log, projection, renderer
-        self._syncing = self._closed = False
-        self._sent: object = None
-        self.overview = Overview(as_log(log))
-        self.chosen: Chosen = ALL
+        self._renderer = renderer
+        self._heard: ReplaySession | None = None
+        self._told: tuple[Any, ...] = ()
+        self._sent: tuple[Any, ...] = ()
         given = {name: value for name, value in options.items() if name in _SESSION}
-        self.session = None if key is None else ReplaySession(log, projection, key, **given)
-        self.canvas = ReplayCanvas(**{name: value for name, value in options.items() if name in LOOKS})
-        find = self.overview.entities if key is None else None
-        self._shell = Shell(self.canvas, find, self.show_stream)
+        self.scene = Scene(log, projection, key, given)
+        try:
+            self.canvas = ReplayCanvas(**{name: value for name, value in options.items() if name in LOOKS})
+        except traitlets.TraitError as error:
+            raise ValueError(str(error)) from error
+        self._shell = Shell(self.canvas, self.scene.overview.entities if key is None else None, self._show_stream)
         super().__init__([])
+        self._closed = False
         self.add_class("ea-replay")
         self.canvas.on_msg(self._on_message)
-        self.canvas.observe(self._on_page, ["step", "skipped", "marks", "bookmarks"])
-        self.canvas.observe(self._on_filter, ["hidden_types", "hidden_services"])
-        self._show()
+        self.canvas.observe(self._on_page, list(_FOLLOWED))
+        self.canvas.observe(self._on_look, ["hidden_types", "hidden_services", "window"])
+        try:
+            self._show()
+        except BaseException:
+            self.close()
+            raise
 
     @property
-    def entity(self) -> ReplaySession:
-        """The replay itself.
-
-        Raises:
-            ValueError: all entities are shown, and none is picked.
-        """
-        if self.session is None:
-            raise ValueError("no entity is picked yet; call view.show('order-42'), or click one")
-        return self.session
+    def session(self) -> ReplaySession | None:
+        """The replay itself, without Jupyter; None while all entities are shown."""
+        return self.scene.session
 
     @property
     def step(self) -> int:
@@ -128,7 +130,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @step.setter
     def step(self, step: int) -> None:
-        self.entity.goto(step)
+        self.scene.entity.goto(step)
 
     @property
     def at(self) -> dt.datetime | None:
@@ -146,37 +148,52 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def log(self) -> Log:
-        """The log as the view sees it: without what is switched off, with what is changed or added."""
-        return as_log(self._given) if self.session is None else self.session.log
+        """The log as the view sees it.
+
+        Of an entity: the whole log, without what is switched off, with what is changed or added. While all entities
+        are shown: the events of the window, and of the services and types that are not hidden.
+        """
+        return self.scene.log
 
     def state(self, step: int | None = None, *, real: bool = False) -> dict[str, Any] | None:
         """Return the row of state at a step, as `ReplaySession.state`."""
-        return self.entity.state(step, real=real)
+        return self.scene.entity.state(step, real=real)
 
     def events(self) -> Result:
         """Return the events that are selected; where none are, all of the entity, or all that are shown."""
-        if self.selection:
-            return self.log.where(sql.text(sql.is_in(sql.column("event_id"), self.selection))).events()
-        session = self.session
-        return (self.chosen.log(self.log) if session is None else session.entity.own(session.log)).events()
+        return self.scene.events(self.selection)
 
     def show(self, key: Any) -> Replay:  # noqa: ANN401  a value of the key's type
-        """Show one entity, by its key."""
-        with self._lock:
-            self.session = ReplaySession(self._given, self._projection, key)
-            self._show()
-        return self
+        """Show one entity, by its key.
 
-    def show_stream(self, service: str, stream: str) -> Replay:
-        """Show the entity that the events of a stream are about."""
-        return self.show(key_of_stream(as_log(self._given), self._projection, service, stream))
+        Raises:
+            UnknownKeyError: no event has the key; the message offers the nearest, and the view stays as it is.
+        """
+        with self._lock:
+            self.scene.show(key)
+            self._show_other()
+        return self
 
     def back(self) -> Replay:
         """Show all entities."""
         with self._lock:
-            self.session, self._whole = None, True
-            self._show()
+            self.scene.session = None
+            self._show_other()
         return self
+
+    def beside(self, key: Any, *, align: Align = "time") -> Beside:  # noqa: ANN401  a value of the key's type
+        """Show the entity beside another one, and what differs where they stand; this view stays as it is.
+
+        Args:
+            key: of the other one.
+            align: which steps belong together: ``"step"``, ``"time"`` (since the first event of each) or ``"type"``
+                (the n-th event of a type to the n-th).
+
+        Raises:
+            UnknownKeyError: no event has the key; the message offers the nearest.
+            ValueError: no entity is picked.
+        """
+        return beside(self, key, align=align)
 
     def spec(self) -> dict[str, Any]:
         """Return what makes the same view again: ``ea.replay(log, projection, **view.spec())``; JSON can hold it."""
@@ -187,26 +204,21 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def python(self) -> str:
         """The Python that makes the view again, to be pasted into a notebook."""
-        log = as_log(self._given)
-        if self.session is None:
-            return python_of("replay", log, getattr(self._projection, "name", None), self.spec())
-        return replay_python(self.session, log, self.spec())
+        return self.scene.python(self.spec())
 
     @property
     def sql(self) -> str:
         """The SQL that gives the state that is shown; where all entities are shown, their events."""
-        return self.chosen.log(self.log).events().sql if self.session is None else replay_sql(self.session)
+        return self.scene.sql
 
     def refresh(self) -> str:
         """Read what the store holds now; return what is new, in words."""
         with self._lock:
-            before = self.overview.events
-            self.overview = Overview(as_log(self._given))
-            more = self.overview.events - before if self.session is None else self.session.refresh()
+            more = self.scene.refresh()
             self._show()
         if more:
             return f"{more:,} new {'event' if more == 1 else 'events'}"
-        pinned = isinstance(self._given, Log)
+        pinned = isinstance(self.scene.given, Log)
         return "nothing new" + (": this is a view of a log, which stays as it is; give the store" if pinned else "")
 
     def to_html(self, path: str | Path) -> Path:
@@ -238,88 +250,88 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self._closed:
             return
         self._closed = True
-        if self.session is not None:
-            self.session.listeners.remove(self._on_session)
+        self._listen(None)
         self._shell.close()
         for child in self.children:
-            close_whole(child)
-        close_whole(self.canvas)
-        super().close()
-        self.layout.close()
-
-    @property
-    def title(self) -> str:
-        """What is shown, in a few words."""
-        return "all entities" if self.session is None else self.session.entity.title
-
-    @property
-    def drawn_theme(self) -> Theme:
-        """The theme of pictures, which cannot know that of the page."""
-        return "dark" if self.canvas.theme == "dark" else "light"
-
-    @property
-    def drawn_lanes(self) -> Lane:
-        """What has a lane in pictures."""
-        return cast("Lane", self.canvas.lanes)
+            child.close()
+        close_all(self.canvas, self)
 
     def __repr__(self) -> str:
         session = self.session
         if session is None:
-            return f"Replay of all entities: {self.overview.events:,} events; pick one with view.show(key)"
-        count = f"{len(session):,} {'event' if len(session) == 1 else 'events'}"
+            return f"Replay of all entities: {self.scene.overview.events:,} events; pick one with view.show(key)"
+        title = self.scene.title
         if not len(session):
-            return f"Replay of {self.title}: no events"
+            return f"Replay of {title}: no events"
+        count = f"{len(session):,} {'event' if len(session) == 1 else 'events'}"
         days = [iso(day)[:10] for step in (1, len(session)) if (day := session.instant(step)) is not None]
         off = f", what-if: {len(session.skipped)} off" if session.skipped else ""
         event = session.event()
         at = "before the first" if event is None else f"at {session.step} {event['type']}"
-        return f"Replay of {self.title}: {count}, {'..'.join(days)}, {at}{off}"
+        return f"Replay of {title}: {count}, {'..'.join(days)}, {at}{off}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         text = repr(self)
         return bundle(self, png_of_view(self), text, text)
 
+    def _show_stream(self, service: str, stream: str) -> None:
+        with self._lock:
+            self.scene.show_stream(service, stream)
+            self._show_other()
+
+    def _show_other(self) -> None:
+        """Show something else than before: what was selected is not in it."""
+        with self.canvas.hold_sync():
+            self.canvas.selection, self.canvas.window = [], []
+            self._show()
+
     def _show(self) -> None:
         """Show what there is now: one entity, or all."""
-        if self.session is not None and self._on_session not in self.session.listeners:
-            self.session.listeners.append(self._on_session)
-        services, types, steps = self._kinds()
-        self._shell.show(services, types, steps)
+        self._listen(self.session)
+        self._on_look()
         if self._renderer == "matplotlib":
             self._show_pictures()
             return
-        self._on_session()
         if self.session is None:
-            self.canvas.overview = overview_text(self.overview, self.title)
-            self.canvas.model = ""
-        self.children = [self._shell.box, self.canvas]
+            with self.canvas.hold_sync():
+                self.canvas.overview = overview_text(self.scene.overview, self.scene.title, chosen=self.scene.chosen)
+                self.canvas.model, self._told, self._sent = "", (), ()
+        self._shell.show(*self.scene.kinds())
+        self._on_session()
+        self._shell.steps(0 if self.session is None else len(self.session))
+        if not self.children:
+            self.children = [self._shell.box, self.canvas]
 
     def _show_pictures(self) -> None:
-        for child in self.children:
-            close_whole(child)
-        if self.session is None:
-            self.children = [MatplotlibOverview(self.overview, self.show_stream, theme=self.drawn_theme)]
+        before, session = self.children, self.session
+        theme, lanes = theme_of(self.canvas), lanes_of(self.canvas)
+        if session is None:
+            self.children = [MatplotlibOverview(self.scene.overview, self._show_stream, theme=theme)]
         else:
-            theme, lanes = self.drawn_theme, self.drawn_lanes
-            self.children = [MatplotlibReplay(self.session, theme=theme, lanes=lanes, speed=self.canvas.speed)]
+            self.children = [MatplotlibReplay(session, theme=theme, lanes=lanes, speed=self.canvas.speed)]
+        for child in before:
+            child.close()
 
-    def _kinds(self) -> tuple[list[tuple[str, int]], list[tuple[str, int]], int]:
-        """Count the services, the types and the steps that are shown."""
-        if self.session is not None:
-            branch = self.session.branch
-            return Counter(branch.services).most_common(), Counter(branch.types).most_common(), len(branch)
-        types: Counter[str] = Counter()
-        for _, type_, count, *_ in self.overview.types:
-            types[type_] += count
-        return self.overview.services, types.most_common(), 0
+    def _listen(self, session: ReplaySession | None) -> None:
+        """Follow this replay, and no other."""
+        if session is self._heard:
+            return
+        if self._heard is not None and self._on_session in self._heard.listeners:
+            self._heard.listeners.remove(self._on_session)
+        if session is not None:
+            session.listeners.append(self._on_session)
+        self._heard = session
 
     def _on_session(self) -> None:
-        """Tell the page where the replay stands."""
-        session = self.session
-        if session is None or self._syncing:
-            return
-        self._syncing = True
-        try:
+        """Tell the page where the replay stands; what it knows already is not sent."""
+        with self._lock:
+            session = self.session
+            if session is None or session is not self._heard:
+                return
+            if self._renderer == "matplotlib":
+                for child in self.children:
+                    child.redraw()
+                return
             with self.canvas.hold_sync():
                 self._send_model(session)
                 self.canvas.step = session.step
@@ -327,56 +339,65 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self.canvas.bookmarks = [{"step": step, "label": label} for step, label in session.bookmarks]
                 if set(self.canvas.skipped) != session.skipped:
                     self.canvas.skipped = sorted(session.skipped)
-        finally:
-            self._syncing = False
 
     def _send_model(self, session: ReplaySession) -> None:
         """Send the model where the page cannot know: other events, or states that only Python can fold."""
-        told = (session, session.version, None if session.page_can_skip else session.skipped)
-        if told != self._sent:
-            self._sent = told
+        now = (session, session.version, session.skipped)
+        if now == self._told:
+            return
+        self._told = now
+        sent = (session, session.version, None if session.page_can_skip else session.skipped)
+        if sent != self._sent:
+            self._sent = sent
             self.canvas.model = model_of(session)
+            self._shell.steps(len(session))
 
     def _on_page(self, change: Mapping[str, Any]) -> None:
-        """Follow the page."""
-        session = self.session
-        if session is None or self._syncing:
-            return
-        self._syncing = True
-        try:
-            _FOLLOWED[change["name"]](session, change["new"])
-        finally:
-            self._syncing = False
-        if session.folds_in_python and change["name"] == "skipped":
-            self._on_session()
+        """Follow the page; what the replay makes of it, such as a step within its bounds, is told back."""
+        with self._lock:
+            if self.session is not None:
+                _FOLLOWED[change["name"]](self.session, change["new"])
 
-    def _on_filter(self, _: object) -> None:
-        hidden = set(self.canvas.hidden_services), set(self.canvas.hidden_types)
-        services, types, _ = self._kinds()
-        shown = [
-            tuple(name for name, _ in kinds if name not in off) if off else None
-            for kinds, off in zip((services, types), hidden, strict=True)
-        ]
-        self.chosen = Chosen(services=shown[0], types=shown[1])
+    def _on_look(self, _: object = None) -> None:
+        """Follow the page's filter and window of all entities."""
+        if self.session is not None:
+            return
+        self.scene.choose(self.canvas.hidden_services, self.canvas.hidden_types)
+        window = self.canvas.window
+        self.scene.window = (window[0], window[1]) if window else None
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
         with self._lock:
-            answer = answered(self, content)
+            answer = answered(self, self.scene, content)
         if answer is not None:
             self.canvas.send(answer)
 
 
-def _bookmarked(session: ReplaySession, bookmarks: Sequence[Mapping[str, Any]]) -> None:
-    session.bookmarks = [(int(each["step"]), str(each.get("label", ""))) for each in bookmarks]
+def _followed_step(session: ReplaySession, step: int) -> None:
+    if step != session.step:
+        session.goto(step)
 
 
-def _marked(session: ReplaySession, marks: Mapping[str, int | None]) -> None:
-    session.marks = {name: step for name, step in marks.items() if step is not None}
+def _followed_skipped(session: ReplaySession, event_ids: Sequence[str]) -> None:
+    if set(event_ids) != session.skipped:
+        session.switch_off(event_ids)
+
+
+def _followed_marks(session: ReplaySession, marks: Mapping[str, int | None]) -> None:
+    given = {name: step for name, step in marks.items() if step is not None}
+    if given != session.marks:
+        session.marks = {name: min(step, len(session)) for name, step in given.items()}
+
+
+def _followed_bookmarks(session: ReplaySession, bookmarks: Sequence[Mapping[str, Any]]) -> None:
+    given = [(min(int(each["step"]), len(session)), str(each.get("label", ""))) for each in bookmarks]
+    if given != list(session.bookmarks):
+        session.bookmarks = given
 
 
 _FOLLOWED: Mapping[str, Callable[[ReplaySession, Any], object]] = {
-    "step": lambda session, step: session.goto(int(step)),
-    "skipped": lambda session, ids: session.switch_off(ids),
-    "marks": _marked,
-    "bookmarks": _bookmarked,
+    "step": _followed_step,
+    "skipped": _followed_skipped,
+    "marks": _followed_marks,
+    "bookmarks": _followed_bookmarks,
 }

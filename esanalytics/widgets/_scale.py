@@ -56,10 +56,6 @@ class Scale:
     folds: tuple[Fold, ...]
     numbered: bool
 
-    def place(self, step: int) -> float:
-        """Return where a step stands: its event; at the left edge before the first."""
-        return float(self.x[step - 1]) if step else 0.0
-
     @property
     def note(self) -> str:
         """Say what is not like a clock; empty where all is."""

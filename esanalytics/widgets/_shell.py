@@ -8,8 +8,9 @@ from typing import Any
 import ipywidgets as w
 
 from esanalytics.widgets._canvas import ReplayCanvas
+from esanalytics.widgets._closing import close_all
 
-__all__ = ["Shell", "close_whole"]
+__all__ = ["Shell"]
 
 _WIDE = "420px"
 _ROWS = 8
@@ -50,20 +51,25 @@ class Shell:
             row.layout.flex_flow = "row wrap"
         self.box = w.Accordion([w.VBox(rows)], titles=("Filters and player",), selected_index=None)
 
-    def show(self, services: Sequence[Kind], types: Sequence[Kind], steps: int) -> None:
-        """Offer these services and types, with their counts, and so many steps."""
+    def show(self, services: Sequence[Kind], types: Sequence[Kind]) -> None:
+        """Offer these services and types, with their counts."""
         for options, kinds in ((self._services, services), (self._types, types)):
             options.options = [(f"{name} ({count:,})", name) for name, count in kinds]
-        self._slider.max = max(1, steps)
-        self._slider.disabled = self._play.disabled = steps == 0
         self._from_page()
+
+    def steps(self, count: int) -> None:
+        """Offer so many steps; the slider stays where the canvas is."""
+        slider, most = self._slider, max(1, count)
+        with slider.hold_sync():
+            slider.max = max(slider.max, most)
+            slider.value = min(most, self._canvas.step)
+            slider.max = most
+        slider.disabled = self._play.disabled = count == 0
 
     def close(self) -> None:
         """Close all widgets, with their layouts and styles."""
-        for link in self._links:
-            link.close()
         self._canvas.unobserve(self._from_page, ["hidden_types", "hidden_services"])
-        close_whole(self.box)
+        close_all(*self._links, self.box)
 
     def _made_player(self) -> w.Widget:
         self._play = w.ToggleButton(description="play", icon="play", tooltip="play or pause")
@@ -115,14 +121,3 @@ class Shell:
         """Tie a control to the canvas in the page, so that it works without the kernel."""
         setattr(control, name, getattr(self._canvas, trait))
         self._links.append(w.jslink((control, name), (self._canvas, trait)))
-
-
-def close_whole(widget: w.Widget) -> None:
-    """Close a widget and all that is in it, with layouts and styles."""
-    for child in getattr(widget, "children", ()):
-        close_whole(child)
-    for part in ("layout", "style"):
-        held = getattr(widget, part, None)
-        if isinstance(held, w.Widget):
-            held.close()
-    widget.close()

@@ -81,8 +81,10 @@ class Timeline:
         return faint, [group.strong for group in self._groups] + [pair[1] for pair in self._faces]
 
     def where(self, step: int) -> tuple[float, float] | None:
-        """Return the place of the event of a step in the lanes; None at step 0."""
-        return (float(self.placing.x[step - 1]), float(self.placing.y[step - 1])) if step else None
+        """Return the place of the event of a step in the lanes; None at step 0, and where it is not drawn."""
+        if not step or not self.placing.shown[step - 1]:
+            return None
+        return float(self.placing.x[step - 1]), float(self.placing.y[step - 1])
 
     def look(self, row: int) -> Sign:
         """Return the sign of the event of a row."""
@@ -98,7 +100,7 @@ class Timeline:
 
     def show_near(self, step: int, reach: float) -> None:
         """Let the groups hold the rows around a step, of dots on one another only the last."""
-        place = self.placing.scale.place(step)
+        place = self.placing.place(step)
         low, high = (int(row) for row in np.searchsorted(self.placing.x, (place - reach, place + reach)))
         for group in self._groups:
             rows = group.rows[slice(*np.searchsorted(group.rows, (low, high)))]
@@ -113,7 +115,7 @@ class Timeline:
 
     def cut(self, step: int) -> None:
         """Cut densities at a step, where no layers are put together."""
-        place = self.placing.scale.place(step)
+        place = self.placing.place(step)
         for faint, strong in self._faces:
             bottom, top = sorted(faint.axes.get_ylim())
             strong.set_clip_path(_rectangle(faint.axes, 0.0, bottom, place, top - bottom))
@@ -156,8 +158,9 @@ class Timeline:
         )
 
     def _draw_events(self) -> None:
-        if not len(self.placing):
-            text = letters(0.5, 0.5, "no events", self.colours.soft, 11, ha="center", va="center")
+        if not self.placing.shown.any():
+            told = "no events that are shown" if len(self.placing) else "no events"
+            text = letters(0.5, 0.5, told, self.colours.soft, 11, ha="center", va="center")
             _put(self.axes, text, self.axes.transAxes)
             return
         if self.placing.dense:
@@ -168,12 +171,12 @@ class Timeline:
             self._draw_strip()
 
     def _draw_dots(self) -> None:
-        size = float(np.interp(len(self.placing), [60, 500, 5_000, MOST_DOTS], [9.0, 6.5, 4.0, 3.0]))
+        size = float(np.interp(int(self.placing.shown.sum()), [60, 500, 5_000, MOST_DOTS], [9.0, 6.5, 4.0, 3.0]))
         hollow = np.zeros(len(self.placing), np.bool_)
         hollow[self.placing.off] = True
         keys = np.minimum(self.placing.ranks, _COLOURS) * 4 + self.placing.failed * 2 + hollow
-        for key in np.unique(keys):
-            rows = np.flatnonzero(keys == key)
+        for key in np.unique(keys[self.placing.shown]):
+            rows = np.flatnonzero(self.placing.shown & (keys == key))
             look = sign_of(int(key) // 4, self.theme, failure=bool(key & 2))
             self._groups.append(self._group(rows, look, size, hollow=bool(key & 1)))
 
@@ -190,8 +193,9 @@ class Timeline:
     def _draw_cells(self) -> None:
         """Draw how many events there are in each part of each lane, the more the stronger."""
         many = len(self.placing.names)
-        cells = np.minimum((self.placing.x * _CELLS).astype(np.int64), _CELLS - 1)
-        counts = np.bincount(self.placing.lane * _CELLS + cells, minlength=many * _CELLS).reshape(many, _CELLS)
+        shown = self.placing.shown
+        cells = np.minimum((self.placing.x[shown] * _CELLS).astype(np.int64), _CELLS - 1)
+        counts = np.bincount(self.placing.lane[shown] * _CELLS + cells, minlength=many * _CELLS).reshape(many, _CELLS)
         share = np.log1p(counts) / np.log1p(max(1, int(counts.max())))
         pair = []
         for strength in (FAINT, 1.0):
@@ -218,7 +222,8 @@ class Timeline:
         if axes is None:
             return
         bins = _CELLS // 3
-        counts = np.bincount(np.minimum((self.placing.x * bins).astype(np.int64), bins - 1), minlength=bins)
+        across = self.placing.x[self.placing.shown]
+        counts = np.bincount(np.minimum((across * bins).astype(np.int64), bins - 1), minlength=bins)
         most = max(1, int(counts.max()))
         axes.set(xlim=(0, 1), ylim=(0, most * 1.08))
         pair = []
@@ -235,13 +240,15 @@ class Timeline:
         line = 14 / 72 / figure.get_figheight()
         room = (0.98 - left) * figure.get_figwidth() * 72 - 12
         lines = min(_COLOURS, max(1, int((top - self.axes.get_position().y0) / line)))
-        kinds = self.placing.kinds if len(self.placing.kinds) <= lines else self.placing.kinds[: lines - 1]
-        for nth, (name, _) in enumerate(kinds):
-            look = sign_of(nth, self.theme, failure=is_failure(name))
+        present = set(self.placing.ranks[self.placing.shown].tolist())
+        kinds = [(rank, name) for rank, (name, _) in enumerate(self.placing.kinds) if rank in present]
+        named = kinds if len(kinds) <= lines else kinds[: lines - 1]
+        for nth, (rank, name) in enumerate(named):
+            look = sign_of(rank, self.theme, failure=is_failure(name))
             self._entry(figure, left, top - (nth + 0.6) * line, fit(name, room, 8), look)
-        if len(kinds) < len(self.placing.kinds):
-            others = counted(len(self.placing.kinds) - len(kinds), "other type")
-            self._entry(figure, left, top - (len(kinds) + 0.6) * line, others, None)
+        if len(named) < len(kinds):
+            others = counted(len(kinds) - len(named), "other type")
+            self._entry(figure, left, top - (len(named) + 0.6) * line, others, None)
 
     def _entry(self, figure: Figure, x: float, y: float, told: str, look: Sign | None) -> None:
         if look is not None:

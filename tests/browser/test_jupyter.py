@@ -25,7 +25,7 @@ import ipywidgets as W
 told = W.HTML()
 told.add_class("told")
 def tell(_=None):
-    told.value = f"<p>{view.step} {view.at} {(view.state() or {}).get('status')} {len(view.entity.skipped)} off</p>"
+    told.value = f"<p>{view.step} {view.at} {(view.state() or {}).get('status')} {len(view.session.skipped)} off</p>"
 view.canvas.observe(tell, ["step", "skipped"])
 tell()
 told
@@ -62,7 +62,7 @@ def test_python_and_the_page_stay_together_through_the_story(app, open_book, pag
     shot("broken")
 
     shown.keys("x")
-    book.becomes("[sorted(view.entity.skipped), view.state()['balance']]", [[SECOND_REFUND], "0.00"])
+    book.becomes("[sorted(view.session.skipped), view.state()['balance']]", [[SECOND_REFUND], "0.00"])
     assert book.ask("store.log.count() - view.log.count()") == 1
     expect(shown.part("badge")).to_contain_text("1 event off")
     shot("what-if")
@@ -87,7 +87,7 @@ def test_the_mouse_plays_brushes_and_marks(open_book, page):
     shown.part("mark-b").click()
     shown.part("first").click()
     shown.part("mark-a").click()
-    book.becomes("[view.entity.marks.get(name) for name in 'AB']", [0, 8])
+    book.becomes("[view.session.marks.get(name) for name in 'AB']", [0, 8])
     expect(shown.part("diff")).to_contain_text("0")
 
 
@@ -160,7 +160,7 @@ def test_without_a_free_kernel_it_plays_what_it_has(open_book, page):
     shown.part("choose-speed").select_option("10")
     shown.part("play").click()
     shown.stands_at(8)
-    book.becomes("[rested, view.step, len(view.entity.skipped)]", [True, 8, 1])
+    book.becomes("[rested, view.step, len(view.session.skipped)]", [True, 8, 1])
 
 
 def test_with_a_dead_kernel_it_plays_what_it_has(open_book, page, server, shot):

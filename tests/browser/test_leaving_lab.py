@@ -70,7 +70,7 @@ def test_python_shows_another_entity(open_book, page, shot):
     expect(shown.part("title")).to_contain_text("order-150")
     shown.stands_at(0)
     shown.keys("End")
-    book.becomes("view.step == len(view.entity) > 0", wanted=True)
+    book.becomes("view.step == len(view.session) > 0", wanted=True)
     shown.stands_at(book.ask("view.step"))
     assert shown.told("state().status") == book.ask("view.state()['status']")
     shot("other")
