@@ -19,6 +19,15 @@
     │   └── UnknownKeyError        (also LookupError) no event has the key
     ├── EngineError            a query failed
     │   └── UnsupportedError       (also NotImplementedError)
+    ├── JobError               a scheduled job
+    │   ├── JobFileError           (also ValueError) what a file of jobs says
+    │   ├── OverlapError           two outputs would be one
+    │   ├── DestinationError       where an output goes
+    │   ├── CheckError             an output was rejected
+    │   ├── ClockError             the clock was set back
+    │   ├── JobTimeoutError        (also TimeoutError) it took too long
+    │   ├── LockedError            another run is at it
+    │   └── LedgerError            what is known of earlier runs
     └── MissingDependencyError (also ImportError)
 
 Facts are positional arguments and the text is made in ``__str__``, so every error survives pickling
@@ -29,13 +38,22 @@ from __future__ import annotations
 
 __all__ = [
     "AppendConflictError",
+    "CheckError",
+    "ClockError",
     "CompileError",
     "CorruptFileError",
+    "DestinationError",
     "DuplicateEventError",
     "EngineError",
     "EsAnalyticsError",
     "InvalidEventError",
+    "JobError",
+    "JobFileError",
+    "JobTimeoutError",
+    "LedgerError",
+    "LockedError",
     "MissingDependencyError",
+    "OverlapError",
     "ProjectionError",
     "ReducerError",
     "SchemaError",
@@ -214,3 +232,92 @@ class MissingDependencyError(EsAnalyticsError, ImportError):
     def __str__(self) -> str:
         package, extra = self.args
         return f"{package} is not installed; run: pip install 'esanalytics[{extra}]'"
+
+
+class JobError(EsAnalyticsError):
+    """A job failed; what it wrote before is as it was. Args: job, reason, remedy."""
+
+    transient = False
+    """Whether it may go better the next time, without anybody mending anything."""
+
+    def __str__(self) -> str:
+        job, reason, remedy = (*self.args, "", "", "")[:3]
+        return f"job {job!r}: {reason}" + (f"; {remedy}" if remedy else "")
+
+
+class JobFileError(JobError, ValueError):
+    """A file of jobs, or what it names, says what cannot be. Args: file, line or None, where, reason, remedy."""
+
+    def __str__(self) -> str:
+        file, line, where, reason, remedy = (*self.args, None, "", "", "")[:5]
+        place = f"{file}:{line}" if line else str(file)
+        return f"{place}: " + (f"{where}: " if where else "") + f"{reason}" + (f"; {remedy}" if remedy else "")
+
+
+class OverlapError(JobError):
+    """Two outputs would be one. Args: job, the other job, where."""
+
+    def __str__(self) -> str:
+        job, other, where = self.args[:3]
+        return f"jobs {job!r} and {other!r} both write {where!r}; give each an output of its own"
+
+
+class DestinationError(JobError):
+    """An output cannot be written; the old one is as it was. Args: where, reason, remedy, whether to try again."""
+
+    def __str__(self) -> str:
+        where, reason, remedy = (*self.args, "", "", "")[:3]
+        return f"cannot write {where}: {reason}" + (f"; {remedy}" if remedy else "")
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Whether it may go better the next time, without anybody mending anything."""
+        return len(self.args) > 3 and bool(self.args[3])  # noqa: PLR2004  the fourth fact
+
+
+class CheckError(JobError):
+    """An output was rejected; the old one is as it was. Args: job, failed checks with what they found, its path."""
+
+    def __str__(self) -> str:
+        job, failed, kept = (*self.args, "", (), "")[:3]
+        told = ", ".join(f"{check} ({found})" for check, found in failed)
+        return f"job {job!r}: failed {told}; the old output stays" + (f", the rejected one is {kept}" if kept else "")
+
+
+class ClockError(JobError):
+    """The clock was set back. Args: job, what it says, the last instant that was seen."""
+
+    def __str__(self) -> str:
+        job, now, seen = self.args[:3]
+        return f"job {job!r}: the clock says {now}, the last run was at {seen}; mend the clock, or run with force"
+
+
+class JobTimeoutError(JobError, TimeoutError):
+    """It took longer than it may. Args: job, seconds."""
+
+    def __str__(self) -> str:
+        job, seconds = self.args[:2]
+        return f"job {job!r}: not done after {seconds:g} s; give it a longer timeout, or a smaller window"
+
+
+class LockedError(JobError):
+    """Another run is at it. Args: job, who."""
+
+    transient = True
+
+    def __str__(self) -> str:
+        job, owner = (*self.args, "", "")[:2]
+        return f"job {job!r} is being run by {owner or 'another process'}; wait for it, or give a time to wait"
+
+
+class LedgerError(JobError):
+    """What is known of earlier runs cannot be read or written. Args: path, reason, remedy, whether to try again."""
+
+    def __str__(self) -> str:
+        path, reason, remedy = (*self.args, "", "", "")[:3]
+        return f"ledger {str(path)!r}: {reason}" + (f"; {remedy}" if remedy else "")
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Whether it may go better the next time, without anybody mending anything."""
+        return len(self.args) > 3 and bool(self.args[3])  # noqa: PLR2004  the fourth fact

@@ -38,7 +38,7 @@ def test_what_is_exported_is_what_was_promised():
         "add append case causation_id coalesce correlation_id count delete effective_at event_id field first is_null "
         "keep max_ min_ occurred_at position recorded_at remove schema_version service stream_id type_ version"
     )
-    nouns = "Bisection Event Log Projection Reducer Snapshot SqlProjection Store engines errors plots sources"
-    verbs = "bisect diff explain history join_asof merged reducer refresh snapshot snapshots state_at"
+    nouns = "jobs Bisection Event Log Projection Reducer Snapshot SqlProjection Store engines errors plots sources"
+    verbs = "bisect diff explain export history join_asof merged reducer refresh snapshot snapshots state_at"
     views = "Comparison Explorer Replay ReplaySession Trace compare explore replay trace"
     assert {*esanalytics.__all__} == {*words.split(), *nouns.split(), *verbs.split(), *views.split()}

@@ -428,6 +428,10 @@ FACTS = {
     "SourceError": [("a.csv", 1, "b"), ("a.csv", None, "b", "c")],
     "CorruptFileError": [("part.parquet", "is missing")],
     "MissingDependencyError": [("polars", "polars")],
+    "OverlapError": [("daily", "weekly", "out.parquet")],
+    "CheckError": [("daily", (("row_count > 0", "0"),), "out.parquet.rejected")],
+    "ClockError": [("daily", "2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z")],
+    "JobTimeoutError": [("daily", 60)],
     "ReducerError": [
         ("document", "notes", "note-1", 7, "e-7", "Edited", "2026-03-03T00:00:00Z", "raised KeyError: 'x'"),
         ("document", "notes", "note-1", 7, "e-7", "Edited", "2026-03-03T00:00:00Z", "returned None", "return it"),
