@@ -8,25 +8,28 @@ from typing import Any
 
 import click
 
-from esanalytics.cli._bisect import bisect
-from esanalytics.cli._compact import compact
-from esanalytics.cli._demo import demo
-from esanalytics.cli._diff import diff
 from esanalytics.cli._ending import Unheard, ended
-from esanalytics.cli._explain import explain
-from esanalytics.cli._groups import InOrder
-from esanalytics.cli._history import history
-from esanalytics.cli._info import info
-from esanalytics.cli._ingest import ingest
-from esanalytics.cli._init import init
-from esanalytics.cli._options import examples
-from esanalytics.cli._query import sql
-from esanalytics.cli._snapshot import snapshot
-from esanalytics.cli._state import state
+from esanalytics.cli._groups import InOrder, Places
+from esanalytics.cli._words import examples
 
 __all__ = ["main", "program"]
 
 _NAME = "esanalytics"
+_COMMANDS = Places(
+    init="esanalytics.cli._init",
+    ingest="esanalytics.cli._ingest",
+    info="esanalytics.cli._info",
+    sql="esanalytics.cli._query",
+    state="esanalytics.cli._state",
+    history="esanalytics.cli._history",
+    diff="esanalytics.cli._diff",
+    explain="esanalytics.cli._explain",
+    bisect="esanalytics.cli._bisect",
+    snapshot="esanalytics.cli._snapshot",
+    jobs="esanalytics.cli._jobs",
+    compact="esanalytics.cli._compact",
+    demo="esanalytics.cli._demo",
+)
 
 
 class _Program(InOrder):
@@ -46,9 +49,10 @@ class _Program(InOrder):
 
 program = _Program(
     _NAME,
-    commands=[init, ingest, info, sql, state, history, diff, explain, bisect, snapshot, compact, demo],
+    commands=_COMMANDS,
     help="Understand event-sourced systems: keep their logs in a store, ask for the state at any time.\n\n"
-    "Answers go to stdout, messages to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted.",
+    "Answers go to stdout, messages to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted; "
+    "jobs has more.",
     epilog=examples(
         "esanalytics init shop",
         "esanalytics ingest shop 'data/*.jsonl'",
@@ -69,6 +73,6 @@ def main(args: Sequence[str] | None = None) -> None:
         args: its arguments; None: those of the process.
 
     Raises:
-        SystemExit: always; 0, 1, 2 or 130.
+        SystemExit: always; 0, 1, 2 or 130, of jobs also 3, 4, 75 or 124.
     """
     program.main(args)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -22,13 +22,20 @@ if TYPE_CHECKING:  # their import takes a while, and an answer may never be aske
     import pandas as pd
     import polars as pl
 
-__all__ = ["Plan", "Result", "prepared"]
+__all__ = ["Interruptible", "Plan", "Result", "prepared", "recast"]
 
 PREVIEW_ROWS = 10
 _OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
 _BATCH_ROWS = 100_000
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+class Interruptible(Protocol):
+    """What a thread is busy with, and another one may stop."""
+
+    def interrupt(self) -> None:
+        """Stop it: it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +136,16 @@ class Result:
             reader = (relation if exact else _as_json(relation)).to_arrow_reader(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, _holding(reader, plan, (cursor, self)))
 
-    def write_parquet(self, path: str) -> int:
-        """Write the answer to a Parquet file, with payloads as VARIANT; return how many rows it has."""
+    def write_parquet(self, path: str, on_cursor: Callable[[Interruptible], None] | None = None) -> int:
+        """Write the answer to a Parquet file, with payloads as VARIANT; return how many rows it has.
+
+        Args:
+            path: of the file.
+            on_cursor: is given what can be interrupted, from another thread, while the answer is computed.
+        """
         with self._run() as (cursor, plan):
+            if on_cursor is not None:
+                on_cursor(cursor)
             target = "'" + str(path).replace("'", "''") + "'"
             written = cursor.execute(f"COPY (\n{plan.query}\n) TO {target} (FORMAT parquet)", plan.parameters)
             return int((written.fetchone() or (0,))[0])
@@ -194,6 +208,17 @@ class Result:
         plan = self._plan()
         with prepared(self._engine, plan, keep_open=keep_open) as cursor:
             yield cursor, plan
+
+
+def recast(result: Result, types: Mapping[str, str]) -> Result:
+    """Return the same rows, with other types of some columns."""
+
+    def plan() -> Plan:
+        found = result._plan()  # noqa: SLF001  of this module
+        changed = ", ".join(f"CAST({_quoted(name)} AS {type_}) AS {_quoted(name)}" for name, type_ in types.items())
+        return replace(found, query=f"SELECT * REPLACE ({changed}) FROM (\n{found.query}\n)")
+
+    return Result(result._engine, plan) if types else result  # noqa: SLF001
 
 
 @contextmanager

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from esanalytics._instants import iso
-
 __all__ = [
     "Destination",
     "Format",
@@ -72,7 +70,8 @@ class Window:
     @property
     def key(self) -> str:
         """What names it in ledgers, markers and messages."""
-        return f"{iso(self.start)}/{iso(self.end)}"
+        start, end = (moment.astimezone(dt.UTC).isoformat(timespec="microseconds") for moment in (self.start, self.end))
+        return f"{start[:26]}Z/{end[:26]}Z"  # as iso has it, in a fifth of the time: some ask for many
 
 
 @dataclass(frozen=True, slots=True, order=True)

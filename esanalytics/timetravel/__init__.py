@@ -10,7 +10,7 @@ from esanalytics.timetravel._join import join_asof
 from esanalytics.timetravel._merged import merged
 from esanalytics.timetravel._naming import nearest_names
 from esanalytics.timetravel._settling import Definition, checked
-from esanalytics.timetravel._snapshot import Snapshot, refresh, snapshot, snapshots
+from esanalytics.timetravel._snapshot import Snapshot, fingerprint_of, refresh, snapshot, snapshots
 from esanalytics.timetravel._state import state_at
 from esanalytics.timetravel._views import Views
 
@@ -26,6 +26,7 @@ __all__ = [
     "compiled",
     "diff",
     "explain",
+    "fingerprint_of",
     "history",
     "join_asof",
     "merged",

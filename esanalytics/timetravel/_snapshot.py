@@ -18,7 +18,7 @@ from esanalytics.timetravel._saved import Saved
 from esanalytics.timetravel._settling import Definition, checked
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Snapshot", "refresh", "snapshot", "snapshots"]
+__all__ = ["Snapshot", "fingerprint_of", "refresh", "snapshot", "snapshots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,11 @@ def refresh(store: Store, projection: Definition) -> Snapshot:
 def snapshots(store: Store) -> list[Snapshot]:
     """List the snapshots of a store, by projection and time; those that are damaged are left out, with a warning."""
     return [_shown(saved) for saved in _saved.read(folder_of(_log_of(store)))]
+
+
+def fingerprint_of(log: Log, projection: Projection) -> str:
+    """Digest what a projection means for a log: all that it says, and the types that its fields have by now."""
+    return _saved.fingerprint(compiled(log, projection).plan)
 
 
 def _foldable(projection: Definition) -> Projection:

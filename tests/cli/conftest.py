@@ -34,6 +34,17 @@ orders = ea.Projection(
 several = ea.Projection("several", key=("service", "stream_id"), on={"*": {"events": ea.count}})
 number = 3
 """
+JOBS = """
+[store]
+path = "shop"
+
+[jobs.daily]
+projection = "orders.py:orders"
+schedule = "15 6 * * *"
+window = "1d"
+output = "out/{date}/orders.parquet"
+max_catchup = 2
+"""
 EVENT = '{"stream_id":"a","type":"T","occurred_at":"2026-01-01","n":1}\n'
 
 Run = Callable[..., Result]
@@ -46,6 +57,7 @@ def make_inputs(folder: Path) -> None:
     for file in SAMPLE.glob("*.jsonl"):
         shutil.copy(file, folder / "data")
     (folder / "orders.py").write_text(ORDERS)
+    (folder / "jobs.toml").write_text(JOBS)
     with gzip.open(folder / "clicks.csv.gz", "wt") as file:
         file.write("session,type,ts,page\ns-1,Click,2026-01-01T10:00,home\n")
     old = pa.table({"order": [{"id": "order-1"}], "occurred_at": ["2025-01-01"], "amount": [3]})

@@ -1,0 +1,380 @@
+"""``esanalytics jobs``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from esanalytics.cli._ending import say
+from esanalytics.cli._groups import InOrder
+from esanalytics.cli._jobs_show import Form, blocks, due_rows, job_rows, outcome_rows, printed, run_rows, status_rows
+from esanalytics.cli._words import applied, durations, examples, instants
+from esanalytics.errors import (
+    CheckError,
+    JobError,
+    JobFileError,
+    JobTimeoutError,
+    LedgerError,
+    LockedError,
+    OverlapError,
+)
+
+if TYPE_CHECKING:  # loaded when a command runs: cronsim and the ledger are not for those who want the help
+    from esanalytics.jobs import Jobs, Outcome
+
+__all__ = ["jobs"]
+
+_CODES = (
+    "Exit codes: 0 done, or nothing was due; 1 a job failed; 2 called wrongly, or the file is wrong; 3 checks failed; "
+    "4 some jobs failed and some were done; 75 another run is at it; 124 timed out; 130 interrupted."
+)
+_FILE_WRONG, _FAILED, _CHECKS, _LOCKED, _TIMED_OUT = 2, 1, 3, 75, 124
+
+_CLEAR = "\r\x1b[K"
+"""Writes over the line that a terminal is at."""
+
+Command = Callable[..., None]
+
+
+@contextmanager
+def _coded() -> Iterator[None]:
+    """End with the exit code of what goes wrong."""
+    try:
+        yield
+    except JobError as error:
+        say("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
+        click.get_current_context().exit(_code(error))
+
+
+def _code(error: JobError) -> int:
+    if isinstance(error, JobFileError | OverlapError):
+        return _FILE_WRONG
+    if isinstance(error, LockedError) or (isinstance(error, LedgerError) and error.transient):
+        return _LOCKED
+    if isinstance(error, CheckError):
+        return _CHECKS
+    return _TIMED_OUT if isinstance(error, JobTimeoutError) else _FAILED
+
+
+def _loaded(ctx: click.Context, tell: Callable[[Any], None] | None = None) -> Jobs:
+    from esanalytics.jobs import load  # noqa: PLC0415  see above
+
+    return load(ctx.obj, tell=tell)
+
+
+def _logged(form: Literal["text", "json"], *, quiet: bool) -> Callable[[Any], None] | None:
+    from esanalytics.jobs._log import Log  # noqa: PLC0415  see above
+
+    if quiet:
+        return None
+    if form == "json" or not sys.stderr.isatty():
+        return Log(say, form)
+    return Log(lambda line: say(f"{_CLEAR}{line}"), show=lambda line: click.echo(f"{_CLEAR}{line}", err=True, nl=False))
+
+
+_NOW = click.option("--now", type=instants, hidden=True, help="Take this for the time.")
+_JSON = click.option("--json", "form", flag_value="json", default="table", help="JSON in place of a table.")
+_LOG = (
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How each step is told on stderr: for people, or one JSON object a line.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Tell nothing but what goes wrong."),
+)
+
+
+def _logging(command: Command) -> Command:
+    return applied(_LOG, command)
+
+
+@click.group(
+    cls=InOrder,
+    epilog=_CODES
+    + "\n\n"
+    + examples(
+        "esanalytics jobs list",
+        "esanalytics jobs run",
+        "esanalytics jobs -f jobs.toml run daily --since 2026-03-01 --until 2026-03-03",
+        "esanalytics jobs status",
+    ),
+)
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="jobs.toml",
+    envvar="ESANALYTICS_JOBS",
+    show_default=True,
+    show_envvar=True,
+    help="The file of jobs.",
+)
+@click.pass_context
+def jobs(ctx: click.Context, file: Path) -> None:
+    """Export on a schedule, as a file of jobs says.
+
+    Let cron, systemd or another scheduler call "jobs run" often: it runs what is due and has not been done, and makes
+    windows again for which events came late. "jobs render" writes what the scheduler needs.
+    """
+    ctx.obj = file
+
+
+@jobs.command("list", epilog=examples("esanalytics jobs list", "esanalytics jobs list --json"))
+@_JSON
+@_NOW
+@click.pass_context
+def list_(ctx: click.Context, form: Form, now: dt.datetime | None) -> None:
+    """Show the jobs: when they run, of what windows, where to.
+
+    The next five times are in the job's own time zone.
+    """
+    with _coded():
+        rows = list(job_rows(_loaded(ctx).file, now or dt.datetime.now(dt.UTC)))
+        if form == "json":
+            printed(rows, form)
+        else:
+            click.echo(blocks(rows) or "no jobs")
+
+
+@jobs.command(epilog=examples("esanalytics jobs due", "esanalytics jobs due --json"))
+@_JSON
+@_NOW
+@click.pass_context
+def due(ctx: click.Context, form: Form, now: dt.datetime | None) -> None:
+    """Show which windows would be run now, and why.
+
+    These are those that are due, those for which events came late, and those whose definition or output changed.
+    """
+    with _coded():
+        found = _loaded(ctx).due(now=now)
+        printed(due_rows(found), form)
+        if not found:
+            say(_nothing(ctx, now))
+
+
+def _nothing(ctx: click.Context, now: dt.datetime | None, names: Iterable[str] = ()) -> str:
+    """Say that nothing is due, and what will be next."""
+    from esanalytics.jobs._plan import next_due  # noqa: PLC0415  see above
+
+    known = [job for job in _loaded(ctx).file.jobs.values() if (job.name in names if names else job.enabled)]
+    coming = [(next_due(job, now or dt.datetime.now(dt.UTC)), job) for job in known]
+    if not coming:
+        return "nothing is due"
+    at, job = min(coming, key=lambda one: one[0])
+    return f"nothing is due; next: {job.name} at {at.astimezone(job.calendar.tz):%Y-%m-%d %H:%M %Z}"
+
+
+@jobs.command(
+    epilog=_CODES
+    + "\n\n"
+    + examples(
+        "esanalytics jobs run",
+        "esanalytics jobs run daily --wait 10m",
+        "esanalytics jobs run daily --since 2026-03-01 --until 2026-03-03 --force",
+        "esanalytics jobs run --dry-run",
+    )
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--since", metavar="INSTANT", help="Run windows from here on, due or not done; in the job's time zone.")
+@click.option("--until", metavar="INSTANT", help="Run windows up to here.")
+@click.option("--force", is_flag=True, help="Make windows again that are up to date: of the span, else the newest.")
+@click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
+@click.option(
+    "--wait", type=durations, metavar="DURATION", help="Wait for another run so long, such as 10m, before giving up."
+)
+@_logging
+@_NOW
+@click.pass_context
+def run(  # noqa: PLR0913  one for each option
+    ctx: click.Context,
+    names: tuple[str, ...],
+    *,
+    since: str | None,
+    until: str | None,
+    force: bool,
+    dry_run: bool,
+    wait: dt.timedelta | None,
+    now: dt.datetime | None,
+    log_format: Literal["text", "json"],
+    quiet: bool,
+) -> None:
+    """Run what is due.
+
+    NAME is a job; without one, all jobs that are enabled are looked at. What is done and has not changed is passed
+    over, so it may be called as often as one likes. With --since or --until, the windows between them are run.
+    """
+    from esanalytics.jobs._jobs import exit_code  # noqa: PLC0415  see above
+
+    with _coded(), _stopping():
+        for option, text in (("--since", since), ("--until", until)):
+            _refuse_no_instant(option, text)
+        loaded = _loaded(ctx, None if dry_run else _logged(log_format, quiet=quiet))
+        found = loaded.run(*names, since=since, until=until, force=force, dry_run=dry_run, now=now, wait=wait)
+        if dry_run:
+            printed(outcome_rows(found), "table")
+        _summarise(ctx, found, names, now, quiet=quiet)
+    ctx.exit(exit_code(found))
+
+
+def _refuse_no_instant(option: str, text: str | None) -> None:
+    if text is not None:
+        try:
+            instants(text)
+        except click.BadParameter as error:
+            error.param_hint = option
+            raise
+
+
+def _summarise(
+    ctx: click.Context, outcomes: list[Outcome], names: tuple[str, ...], now: dt.datetime | None, *, quiet: bool
+) -> None:
+    """Say what came of it; also to those who want quiet, where something went wrong."""
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if quiet:
+        for outcome in failed:
+            say(f"error: {outcome.error}")
+        return
+    current = sum(1 for outcome in outcomes if outcome.reason == "up to date")
+    planned = sum(1 for outcome in outcomes if outcome.phase == "planned")
+    done = len(outcomes) - len(failed) - current - planned
+    if not (failed or done or planned):
+        say(_nothing(ctx, now, names) if not current else f"up to date; {_nothing(ctx, now, names)}")
+        return
+    counts = {"done": done, "failed": len(failed), "up to date": current, "to be run": planned}
+    say(", ".join(f"{count} {what}" for what, count in counts.items() if count))
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Take a request to end for an interrupt, so that what is on its way is removed."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@jobs.command(epilog=examples("esanalytics jobs status", "esanalytics jobs status --json"))
+@_JSON
+@click.option(
+    "--fail-if-stale",
+    "limit",
+    type=durations,
+    metavar="DURATION",
+    help="End with code 1 where the newest window of a job that is enabled ended longer ago, such as 26h, or none is "
+    "done.",
+)
+@_NOW
+@click.pass_context
+def status(ctx: click.Context, form: Form, limit: dt.timedelta | None, now: dt.datetime | None) -> None:
+    """Show how each job is: newest window, last error, next time.
+
+    Nothing but the ledger is read.
+    """
+    at = now or dt.datetime.now(dt.UTC)
+    with _coded():
+        found = _loaded(ctx).status(now=at)
+        printed(status_rows(found), form, frozenset({"enabled", "path"}))
+        stale = [one for one in found if limit is not None and one.enabled and (one.age is None or one.age > limit)]
+        for one in stale:
+            told = f"the newest window ended {one.age} ago" if one.age is not None else "no window is done"
+            say(f"stale: {':'.join(part for part in (one.unit.job, one.unit.service) if part)}, {told}")
+    ctx.exit(_FAILED if stale else 0)
+
+
+@jobs.command(epilog=examples("esanalytics jobs history daily", "esanalytics jobs history daily --limit 5 --json"))
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many runs.")
+@_JSON
+@click.pass_context
+def history(ctx: click.Context, name: str, limit: int, form: Form) -> None:
+    """Show the last runs of a job, the newest first.
+
+    Each attempt is a run of its own.
+    """
+    with _coded():
+        printed(run_rows(_loaded(ctx).history(name, limit)), form, frozenset({"digest", "pid", "host", "error_type"}))
+
+
+@jobs.command(epilog=examples("esanalytics jobs validate"))
+@click.pass_context
+def validate(ctx: click.Context) -> None:
+    """Check the file, the code that it names, and the checks.
+
+    Nothing is run.
+    """
+    with _coded():
+        loaded = _loaded(ctx)
+        for warning in loaded.validate():
+            say(f"warning: {warning}")
+        count = len(loaded.file.jobs) + len(loaded.file.ingests)
+        say(f"{ctx.obj} is valid: {count} {'job' if count == 1 else 'jobs'}")
+
+
+@jobs.command(epilog=examples("esanalytics jobs watch --for 0s"))
+@click.option("--for", "span", type=durations, metavar="DURATION", help="End after so long; by default never.")
+@_logging
+@click.pass_context
+def watch(ctx: click.Context, span: dt.timedelta | None, *, log_format: Literal["text", "json"], quiet: bool) -> None:
+    """Run what is due, again and again.
+
+    For where nothing else calls "jobs run". It ends with Ctrl-C or SIGTERM.
+    """
+    with _coded(), _stopping():
+        stop = threading.Event()
+        if span is not None:
+            timer = threading.Timer(span.total_seconds(), stop.set)
+            timer.daemon = True
+            timer.start()
+        _loaded(ctx, _logged(log_format, quiet=quiet)).watch(stop=stop)
+
+
+@jobs.command(
+    epilog=examples("esanalytics jobs render cron", "esanalytics jobs render systemd -o units"),
+)
+@click.argument("target", type=click.Choice(["cron", "systemd", "k8s", "github", "airflow"]))
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write files to this folder, in place of stdout.",
+)
+@click.pass_context
+def render(
+    ctx: click.Context, target: Literal["cron", "systemd", "k8s", "github", "airflow"], folder: Path | None
+) -> None:
+    """Write what a scheduler needs to call "jobs run".
+
+    Each schedule becomes one line or unit, which calls the jobs that have it.
+    """
+    with _coded():
+        texts = _loaded(ctx).render(target)
+    if folder is None:
+        headed = (f"# {name}\n{text}" for name, text in texts.items()) if len(texts) > 1 else texts.values()
+        click.echo("\n".join(headed), nl=False)
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise click.FileError(str(folder), error.strerror) from error
+    say(f"wrote {', '.join(texts)} to {folder}")

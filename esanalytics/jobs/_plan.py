@@ -1,0 +1,217 @@
+"""Which windows of a unit are to be run: nothing is read, nothing is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from esanalytics.errors import JobError
+from esanalytics.jobs._file import Job
+from esanalytics.jobs._keys import local
+from esanalytics.jobs._schedule import last_tick
+from esanalytics.jobs._values import Phase, Reason, Unit, Window
+from esanalytics.jobs._windows import containing, newest, windows
+
+__all__ = ["GOOD", "Coverage", "Due", "Planned", "chosen", "covering", "next_due", "plan"]
+
+GOOD: tuple[Phase, ...] = ("done", "empty")
+"""How a window ended that need not be run again."""
+
+_UNFINISHED: tuple[Phase, ...] = ("folding", "checking", "publishing", "interrupted")
+_COUNTED = 10_000
+_LEAST = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Up to where the windows of a unit are settled.
+
+    Attributes:
+        shape: of the calendar and the catch-up it is of; another one's says nothing.
+        first: where the first window began.
+        frontier: all windows that end here or before are done, skipped or superseded.
+    """
+
+    shape: str
+    first: dt.datetime
+    frontier: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A window to be run.
+
+    Attributes:
+        unit: of what.
+        window: of when.
+        reason: why.
+    """
+
+    unit: Unit
+    window: Window
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a unit has to do.
+
+    Attributes:
+        due: in this order.
+        left: how many more are due, for later calls; 10,000 may be more.
+        skipped: how many are passed over for good, for they were missed or a newer one replaces them.
+        coverage: the frontier to keep at once: before the first window that is not settled; None: no window is due.
+    """
+
+    due: tuple[Due, ...]
+    left: int
+    skipped: int
+    coverage: Coverage | None
+
+
+def plan(
+    job: Job,
+    unit: Unit,
+    phases: Mapping[str, Phase],
+    *,
+    now: dt.datetime,
+    first: dt.datetime,
+    coverage: Coverage | None = None,
+    stale: Mapping[Window, Reason] | None = None,
+) -> Planned:
+    """Tell which windows of a unit are to be run now.
+
+    Those that were never done come first, the oldest before the others, then those that are stale. At most
+    ``job.max_catchup`` are given; the others stay due.
+
+    Args:
+        job: the job.
+        unit: one of its units.
+        phases: how windows of the unit ended, by ``Window.key``; those before the frontier may be missing.
+        now: the time.
+        first: an instant of the first window.
+        coverage: what the ledger keeps of the unit.
+        stale: windows that are done and have to be made again; those that are no window of the calendar, that are not
+            due, or before the first one are passed over.
+    """
+    last = newest(job.calendar, now)
+    if last is None or last.end <= first:
+        return Planned((), 0, 0, None)
+    start = containing(job.calendar, first).start
+    shape = covering(job)
+    since = start
+    if coverage is not None and coverage.shape == shape and coverage.first <= start:
+        since = max(start, min(coverage.frontier, last.end))
+    pending, skipped, frontier = _pending(job, phases, now, since, last)
+    redone = _redone(job, pending, stale or {}, Window(start, last.end, last.due), last)
+    wanted = [
+        Due(unit, window, "interrupted before" if phases.get(window.key) in _UNFINISHED else "due")
+        for window in islice(pending, job.max_catchup)
+    ] + [Due(unit, window, reason) for window, reason in redone.items()]
+    due = tuple(wanted[: job.max_catchup])
+    left = len(pending) + len(redone) - len(due)
+    return Planned(due, left, skipped, Coverage(shape, start, frontier))
+
+
+def covering(job: Job) -> str:
+    """Name the calendar and the catch-up of a job, as ``Coverage.shape`` has it."""
+    calendar = job.calendar
+    form = "newest" if job.newest_only else job.catchup
+    return f"{calendar.schedule}|{calendar.tz}|{calendar.grid}|{form}"
+
+
+def chosen(
+    job: Job,
+    *,
+    since: str | dt.date | None,
+    until: str | dt.date | None,
+    now: dt.datetime,
+    first: dt.datetime,
+) -> list[Window]:
+    """Return the windows of a span that somebody names, but those before the first one.
+
+    Args:
+        job: the job.
+        since: where the first one begins, in the job's time zone where it does not say; None: at ``first``.
+        until: where the last one ends; None: with the last that is due.
+        now: the time.
+        first: an instant of the first window.
+
+    Raises:
+        JobError: windows do not begin and end there, or are not finished.
+    """
+    calendar = job.calendar
+    last = newest(calendar, now)
+    beginning = containing(calendar, first).start
+    start = beginning if since is None else local(since, calendar.tz)
+    end = (last.end if last else start) if until is None else local(until, calendar.tz)
+    for option, moment in (("since", start), ("until", end)):
+        found = containing(calendar, moment)
+        if found.start != moment:
+            what = "begins" if option == "since" else "ends"
+            near = f"{_local(job, found.start)} or {_local(job, found.end)}"
+            raise JobError(job.name, f"no window {what} at {_local(job, moment)}", f"give {option} {near}")
+    if last is None or end > last.end:
+        due = containing(calendar, end - _LEAST).due
+        reason = f"the window up to {_local(job, end)} may be run from {_local(job, due)}"
+        raise JobError(job.name, reason, "wait for it")
+    return list(windows(calendar, max(start, beginning), end))
+
+
+def _local(job: Job, moment: dt.datetime) -> str:
+    return moment.astimezone(job.calendar.tz).isoformat()
+
+
+def next_due(job: Job, now: dt.datetime) -> dt.datetime:
+    """Return when the next window is due, after ``now``."""
+    last = newest(job.calendar, now)
+    return containing(job.calendar, last.end if last else now).due
+
+
+def _pending(
+    job: Job, phases: Mapping[str, Phase], now: dt.datetime, since: dt.datetime, last: Window
+) -> tuple[list[Window], int, dt.datetime]:
+    """Tell which windows were never done, how many of them are passed over, and the frontier."""
+    if job.newest_only or job.catchup != "all":
+        return _newest(job, phases, now, since, last)
+    found = (window for window in windows(job.calendar, since, last.end) if phases.get(window.key) not in GOOD)
+    pending = list(islice(found, job.max_catchup + _COUNTED))
+    return pending, 0, pending[0].start if pending else last.end
+
+
+def _newest(
+    job: Job, phases: Mapping[str, Phase], now: dt.datetime, since: dt.datetime, last: Window
+) -> tuple[list[Window], int, dt.datetime]:
+    missed = (window for window in windows(job.calendar, since, last.start) if phases.get(window.key) not in GOOD)
+    skipped = 0 if job.newest_only else sum(1 for _ in islice(missed, _COUNTED))
+    if since >= last.end or phases.get(last.key) in GOOD:
+        return [], skipped, last.end
+    if job.catchup == "none" and not _fresh(job, last, now):
+        return [], skipped + 1, last.end
+    return [last], skipped, last.start
+
+
+def _fresh(job: Job, last: Window, now: dt.datetime) -> bool:
+    """Whether a window became due at the schedule's last time, or after it."""
+    schedule, tz = job.calendar.schedule, job.calendar.tz
+    tick = last_tick(schedule, tz, now)
+    before = last_tick(schedule, tz, tick - _LEAST) if tick else None
+    return before is None or last.due > before
+
+
+def _redone(
+    job: Job, pending: list[Window], stale: Mapping[Window, Reason], covered: Window, last: Window
+) -> dict[Window, Reason]:
+    """Tell which of the stale windows are windows of the calendar, the oldest first."""
+    found: dict[Window, Reason] = {}
+    others = {window.key for window in pending}
+    for window, reason in sorted(stale.items()):
+        inside = covered.start <= window.start and window.end <= covered.end and window.key not in others
+        if not inside or (job.newest_only and window.key != last.key):
+            continue
+        own = containing(job.calendar, window.start)
+        if own.key == window.key:
+            found[own] = reason
+    return found
