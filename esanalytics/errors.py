@@ -24,6 +24,7 @@
     │   ├── OverlapError           two outputs would be one
     │   ├── DestinationError       where an output goes
     │   ├── CheckError             an output was rejected
+    │   ├── SpanError              (also ValueError) windows that are none, or not finished
     │   ├── ClockError             the clock was set back
     │   ├── JobTimeoutError        (also TimeoutError) it took too long
     │   ├── LockedError            another run is at it
@@ -58,6 +59,7 @@ __all__ = [
     "ReducerError",
     "SchemaError",
     "SourceError",
+    "SpanError",
     "StoreError",
     "StoreExistsError",
     "StoreFormatError",
@@ -282,6 +284,10 @@ class CheckError(JobError):
         job, failed, kept = (*self.args, "", (), "")[:3]
         told = ", ".join(f"{check} ({found})" for check, found in failed)
         return f"job {job!r}: failed {told}; the old output stays" + (f", the rejected one is {kept}" if kept else "")
+
+
+class SpanError(JobError, ValueError):
+    """Windows were asked for that are none, or are not finished. Args: job, reason, remedy."""
 
 
 class ClockError(JobError):

@@ -17,13 +17,15 @@ import click
 
 from esanalytics.errors import EsAnalyticsError, StoreNotFoundError
 
-__all__ = ["Failure", "Unheard", "ended", "say"]
+__all__ = ["Failure", "Unheard", "ended", "say", "terminated"]
 
 _FAILED, _INTERRUPTED = 1, 130
 _QUERY_INTERRUPTED = "Query interrupted"
 """What DuckDB raises as a RuntimeError in place of KeyboardInterrupt."""
 _GRACE = 1.0
 """Seconds in which an interrupted run may end by itself."""
+_CODES = {signal.SIGINT: _INTERRUPTED, signal.SIGTERM: _INTERRUPTED}
+"""What a run ends with that does not end by itself; signals are the whole process's, and so is this."""
 
 _WORDS = (
     (re.compile(r"open it with Store\.open"), "use it as it is"),
@@ -109,6 +111,23 @@ def _unheard() -> int:
 
 
 @contextmanager
+def terminated() -> Iterator[threading.Event]:
+    """Let SIGTERM be a good end, with code 0, of what would go on for ever; give what tells whether it came.
+
+    In the block, SIGTERM is to raise KeyboardInterrupt; that is swallowed.
+    """
+    asked = threading.Event()
+    _CODES[signal.SIGTERM] = 0
+    try:
+        yield asked
+    except KeyboardInterrupt:
+        if not asked.is_set():
+            raise
+    finally:
+        _CODES[signal.SIGTERM] = _INTERRUPTED
+
+
+@contextmanager
 def _told_warnings() -> Iterator[None]:
     """Say warnings as messages are said, without the line of code that they come from."""
     with warnings.catch_warnings():
@@ -118,7 +137,7 @@ def _told_warnings() -> Iterator[None]:
 
 @contextmanager
 def _prompt_interrupts() -> Iterator[None]:
-    """End within a second of Ctrl-C also where a query does not look at signals until it is done."""
+    """End within a second of Ctrl-C, or SIGTERM, also where a query does not look at signals until it is done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -134,12 +153,12 @@ def _prompt_interrupts() -> Iterator[None]:
 
 
 def _watch(reading: int) -> None:
-    while arrived := os.read(reading, 1):
-        if arrived[0] != signal.SIGINT:
+    while arrived := os.read(reading, 1):  # SIGTERM is told of only where somebody handles it
+        if arrived[0] not in _CODES:
             continue
         ready, _, _ = select.select([reading], [], [], _GRACE)
         if ready and not os.read(reading, 1):
             break
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
-        os._exit(_INTERRUPTED)
+        os._exit(_CODES[signal.Signals(arrived[0])])
     os.close(reading)

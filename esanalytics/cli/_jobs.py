@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from esanalytics.cli._ending import say
+from esanalytics.cli._ending import say, terminated
 from esanalytics.cli._groups import InOrder
+from esanalytics.cli._jobs_live import Live
 from esanalytics.cli._jobs_show import Form, blocks, due_rows, job_rows, outcome_rows, printed, run_rows, status_rows
 from esanalytics.cli._words import applied, durations, examples, instants
 from esanalytics.errors import (
@@ -25,6 +27,7 @@ from esanalytics.errors import (
     LedgerError,
     LockedError,
     OverlapError,
+    SpanError,
 )
 
 if TYPE_CHECKING:  # loaded when a command runs: cronsim and the ledger are not for those who want the help
@@ -34,12 +37,10 @@ __all__ = ["jobs"]
 
 _CODES = (
     "Exit codes: 0 done, or nothing was due; 1 a job failed; 2 called wrongly, or the file is wrong; 3 checks failed; "
-    "4 some jobs failed and some were done; 75 another run is at it; 124 timed out; 130 interrupted."
+    "4 some failed and some were made now, which those that were up to date were not; 75 another run is at it; "
+    "124 timed out; 130 interrupted."
 )
 _FILE_WRONG, _FAILED, _CHECKS, _LOCKED, _TIMED_OUT = 2, 1, 3, 75, 124
-
-_CLEAR = "\r\x1b[K"
-"""Writes over the line that a terminal is at."""
 
 Command = Callable[..., None]
 
@@ -55,7 +56,7 @@ def _coded() -> Iterator[None]:
 
 
 def _code(error: JobError) -> int:
-    if isinstance(error, JobFileError | OverlapError):
+    if isinstance(error, JobFileError | OverlapError | SpanError):
         return _FILE_WRONG
     if isinstance(error, LockedError) or (isinstance(error, LedgerError) and error.transient):
         return _LOCKED
@@ -67,17 +68,30 @@ def _code(error: JobError) -> int:
 def _loaded(ctx: click.Context, tell: Callable[[Any], None] | None = None) -> Jobs:
     from esanalytics.jobs import load  # noqa: PLC0415  see above
 
-    return load(ctx.obj, tell=tell)
+    return load(ctx.obj, tell=tell, overdue=_end)
 
 
-def _logged(form: Literal["text", "json"], *, quiet: bool) -> Callable[[Any], None] | None:
+def _end(error: JobTimeoutError) -> None:
+    """End at once, for what is run cannot be stopped; the ledger knows already, and no output is ever half there."""
+    with suppress(OSError, ValueError):
+        say(f"error: {error}")
+        sys.stdout.flush()
+    os._exit(_TIMED_OUT)
+
+
+@contextmanager
+def _logged(form: Literal["text", "json"], *, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    """Give what tells of each step; on a terminal, also of what is being run."""
     from esanalytics.jobs._log import Log  # noqa: PLC0415  see above
 
     if quiet:
-        return None
+        yield None
+        return
     if form == "json" or not sys.stderr.isatty():
-        return Log(say, form)
-    return Log(lambda line: say(f"{_CLEAR}{line}"), show=lambda line: click.echo(f"{_CLEAR}{line}", err=True, nl=False))
+        yield Log(say, form)
+        return
+    with Live(lambda text: click.echo(text, err=True, nl=False)) as live:
+        yield Log(live.say, show=live.show)
 
 
 _NOW = click.option("--now", type=instants, hidden=True, help="Take this for the time.")
@@ -218,8 +232,9 @@ def run(  # noqa: PLR0913  one for each option
     with _coded(), _stopping():
         for option, text in (("--since", since), ("--until", until)):
             _refuse_no_instant(option, text)
-        loaded = _loaded(ctx, None if dry_run else _logged(log_format, quiet=quiet))
-        found = loaded.run(*names, since=since, until=until, force=force, dry_run=dry_run, now=now, wait=wait)
+        with _logged(log_format, quiet=quiet or dry_run) as tell:
+            loaded = _loaded(ctx, tell)
+            found = loaded.run(*names, since=since, until=until, force=force, dry_run=dry_run, now=now, wait=wait)
         if dry_run:
             printed(outcome_rows(found), "table")
         _summarise(ctx, found, names, now, quiet=quiet)
@@ -255,10 +270,12 @@ def _summarise(
 
 
 @contextmanager
-def _stopping() -> Iterator[None]:
-    """Take a request to end for an interrupt, so that what is on its way is removed."""
+def _stopping(asked: threading.Event | None = None) -> Iterator[None]:
+    """Take a request to end for an interrupt, so that what is on its way is removed; and note that there was one."""
 
     def stop(*_: object) -> None:
+        if asked is not None:
+            asked.set()
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
@@ -335,15 +352,17 @@ def validate(ctx: click.Context) -> None:
 def watch(ctx: click.Context, span: dt.timedelta | None, *, log_format: Literal["text", "json"], quiet: bool) -> None:
     """Run what is due, again and again.
 
-    For where nothing else calls "jobs run". It ends with Ctrl-C or SIGTERM.
+    For where nothing else calls "jobs run". It ends with code 0 when it gets SIGTERM, with 130 at Ctrl-C, and with 124
+    where a run has used up its time and cannot be stopped. What is being run then is made again the next time.
     """
-    with _coded(), _stopping():
+    with _coded(), terminated() as asked, _stopping(asked):
         stop = threading.Event()
         if span is not None:
             timer = threading.Timer(span.total_seconds(), stop.set)
             timer.daemon = True
             timer.start()
-        _loaded(ctx, _logged(log_format, quiet=quiet)).watch(stop=stop)
+        with _logged(log_format, quiet=quiet) as tell:
+            _loaded(ctx, tell).watch(stop=stop)
 
 
 @jobs.command(

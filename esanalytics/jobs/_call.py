@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esanalytics.errors import ClockError, JobError, JobFileError, LockedError, OverlapError
+from esanalytics.errors import ClockError, JobError, JobFileError, JobTimeoutError, LockedError, OverlapError
 from esanalytics.jobs._code import as_they_are, code_digest
 from esanalytics.jobs._file import Job, JobsFile
 from esanalytics.jobs._ledger import Ledger, Row, Stamp
@@ -93,6 +93,7 @@ class Call:
     wish: Wish
     tell: Tell
     pause: Callable[[float], None] = time.sleep
+    overdue: Callable[[JobTimeoutError], object] | None = None
     _runners: dict[str, Runner] = field(default_factory=dict, repr=False)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
@@ -147,9 +148,9 @@ class Call:
     def _unit(self, runner: Runner, unit: _Unit) -> Iterator[Outcome]:
         if unit.due:
             self._saved(runner, unit.due[-1].window)
-        for due in unit.due:
+        for number, due in enumerate(unit.due, 1):
             started(runner.job.notify, due)
-            outcome = runner.run(due)
+            outcome = runner.run(due, (number, len(unit.due)))
             tell_of(runner.job.notify, outcome)
             yield outcome
             if _is_hopeless(outcome):
@@ -258,7 +259,14 @@ class Call:
 
         if job.name not in self._runners:
             self._runners[job.name] = Runner(
-                job, self.source, self.ledger, folder_of(self.file), self.file.path.parent, self.tell, self.pause
+                job,
+                self.source,
+                self.ledger,
+                folder_of(self.file),
+                self.file.path.parent,
+                self.tell,
+                self.pause,
+                self.overdue,
             )
         return self._runners[job.name]
 

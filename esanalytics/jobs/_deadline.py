@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,21 +18,28 @@ if TYPE_CHECKING:
 __all__ = ["Deadline"]
 
 _AGAIN = 0.2
+_GRACE = 5.0
+"""How many seconds a run has to end by itself, once it is stopped."""
 
 
 class Deadline:
-    """The end of the time that a job has for a window; use it as a context manager."""
+    """The end of the time that a job has for a window; use it as a context manager, once for each attempt."""
 
-    def __init__(self, job: str, timeout: dt.timedelta) -> None:
+    def __init__(
+        self, job: str, timeout: dt.timedelta, overdue: Callable[[JobTimeoutError], object] | None = None
+    ) -> None:
         """Begin to count.
 
         Args:
             job: its name.
             timeout: how long it has.
+            overdue: is called, from another thread, some seconds after the time is over, where what is run cannot be
+                stopped; None: it ends when it ends.
         """
         self._job = job
         self._seconds = timeout.total_seconds()
         self._until = time.monotonic() + self._seconds
+        self._overdue = overdue
         self._over = threading.Event()
         self._busy: Interruptible | None = None
 
@@ -51,10 +59,11 @@ class Deadline:
             JobTimeoutError: it is over.
         """
         if not self.left:
-            raise JobTimeoutError(self._job, self._seconds)
+            raise self._error
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._stop, daemon=True).start()
+        self._over = threading.Event()
+        threading.Thread(target=self._stop, args=(self._over,), daemon=True).start()
         return self
 
     def __exit__(
@@ -63,13 +72,21 @@ class Deadline:
         self._over.set()
         self._busy = None
         if isinstance(error, Exception) and not self.left:
-            raise JobTimeoutError(self._job, self._seconds) from error
+            raise self._error from error
 
-    def _stop(self) -> None:
-        """Interrupt again and again, for what is watched may not have begun."""
-        self._over.wait(self.left)
-        while not self._over.wait(_AGAIN):
+    @property
+    def _error(self) -> JobTimeoutError:
+        return JobTimeoutError(self._job, self._seconds)
+
+    def _stop(self, over: threading.Event) -> None:
+        """Interrupt again and again, for what is watched may not have begun; in the end, give up waiting."""
+        over.wait(self.left)
+        last = time.monotonic() + _GRACE
+        while not over.wait(_AGAIN):
             busy = self._busy
             if busy is not None:
                 with suppress(Exception):  # it may be closed by now
                     busy.interrupt()
+            if self._overdue is not None and time.monotonic() > last:
+                self._overdue(self._error)
+                return

@@ -206,11 +206,11 @@ class DeltaOutput:
 
 
 def _predicate(token: Token) -> str:
-    """Name the rows of a window; Delta compares a column with plain text only."""
+    """Name the rows of windows that meet this one; Delta compares a column with plain text only."""
     names = {"_job": token.job, "_service": token.service}
     same = [f"{name} = {text(exp.Literal.string(value))}" for name, value in names.items()]
     start, end = iso(token.window.start), iso(token.window.end)
-    return " AND ".join([*same, f"_window_start >= '{start}'", f"_window_start < '{end}'"])
+    return " AND ".join([*same, f"_window_start < '{end}'", f"_window_end > '{start}'"])
 
 
 def _arrow(table: DeltaTable) -> pa.Schema:

@@ -65,8 +65,8 @@ class Directory:
         Raises:
             DestinationError: it holds files of others, may not be written, or a column is not there.
         """
-        unknown = [name for name in self.partition_by if name not in columns]
-        if unknown or set(columns) <= set(self.partition_by):
+        unknown = [name for name in self.partition_by if columns and name not in columns]
+        if unknown or (columns and set(columns) <= set(self.partition_by)):
             raise DestinationError(
                 str(self.path),
                 f"there is no column {unknown[0]!r} to make folders by"

@@ -166,8 +166,8 @@ class DuckDBFile:
         if self.mode == "window":
             start, end = (text(literal(instant)) for instant in (token.window.start, token.window.end))
             at.run(
-                f"DELETE FROM {table} WHERE _job = ? AND _service = ? AND _window_start >= {start} "
-                f"AND _window_start < {end}",
+                f"DELETE FROM {table} WHERE _job = ? AND _service = ? "
+                f"AND _window_start < {end} AND _window_end > {start}",
                 [token.job, token.service],
             )
         elif self.mode == "upsert":
@@ -190,8 +190,8 @@ class DuckDBFile:
     def _mark(self, at: _Attached, staged: Staged, token: Token) -> None:
         markers = at.name(MARKERS)
         if self.mode == "window":
-            inside = "output = ? AND job = ? AND service = ? AND window_start >= ? AND window_start < ?"
-            at.run(f"DELETE FROM {markers} WHERE {inside}", [*window_values(self.table, token), iso(token.window.end)])
+            meeting = "output = ? AND job = ? AND service = ? AND window_end > ? AND window_start < ?"
+            at.run(f"DELETE FROM {markers} WHERE {meeting}", [*window_values(self.table, token), iso(token.window.end)])
         else:
             at.run(f"DELETE FROM {markers} WHERE output = ?", [self.table])
         marks = ", ".join("?" for _ in COLUMNS)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from esanalytics.errors import DestinationError, EngineError
+from esanalytics.errors import DestinationError, EngineError, EsAnalyticsError
 
 __all__ = ["explained_text", "explaining", "other_columns"]
 
@@ -44,13 +44,15 @@ def explaining(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        raise _of_system(where, error) from error
-    except duckdb.Error as error:
-        raise explained_text(where, str(error)) from error
     except EngineError as error:  # a query that fails is no matter of the place, but its disk is
         if not any(text in str(error) for texts, _, _ in _TEXTS[:_OF_DISKS] for text in texts):
             raise
+        raise explained_text(where, str(error)) from error
+    except EsAnalyticsError:  # some are of the system too, such as a store that is not found
+        raise
+    except OSError as error:
+        raise _of_system(where, error) from error
+    except duckdb.Error as error:
         raise explained_text(where, str(error)) from error
 
 

@@ -76,7 +76,7 @@ def staged_types(source: duckdb.DuckDBPyConnection, staged: Path) -> dict[str, s
 
 def window_columns(token: Token) -> list[exp.Expr]:
     """Write the columns that say of which window rows are."""
-    given = (literal(token.job), literal(token.service), literal(token.window.start))
+    given = (literal(token.job), literal(token.service), *map(literal, (token.window.start, token.window.end)))
     return [alias(value, name) for name, value in zip(WINDOWED, given, strict=True)]
 
 

@@ -9,19 +9,23 @@ import glob
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from esanalytics.errors import JobError, LockedError
+from esanalytics.errors import JobError, JobTimeoutError, LockedError
 from esanalytics.jobs._call import Call, folder_of
+from esanalytics.jobs._deadline import Deadline
 from esanalytics.jobs._file import Ingest
-from esanalytics.jobs._ledger import Stamp
+from esanalytics.jobs._ledger import Ledger, Stamp
 from esanalytics.jobs._lock import locked
-from esanalytics.jobs._notify import tell_of
+from esanalytics.jobs._notify import started, tell_of
+from esanalytics.jobs._plan import Due
+from esanalytics.jobs._retrying import is_transient, retried
 from esanalytics.jobs._schedule import last_tick
-from esanalytics.jobs._values import Outcome, Unit, Window
+from esanalytics.jobs._values import Outcome, Phase, Unit, Window
 
 if TYPE_CHECKING:  # what a run with nothing to do does not load
     from esanalytics.events import Source as Events
@@ -49,42 +53,95 @@ def ingest(job: Ingest, call: Call) -> Iterator[Outcome]:
     files = [path for path in _files(job) if known.get(path) != _stamp(path)]
     if not files or call.wish.dry:
         return
-    began = time.monotonic()
     try:
         with locked(folder_of(call.file) / "locks", job.name, call.wish.wait):
-            outcome = _run(job, call, files)
+            started(job.notify, Due(Unit(job.name), _window(call), "due"))
+            outcome = _Ingesting(job, call, files).run()
     except LockedError as error:
         outcome = Outcome(Unit(job.name), _window(call), "refused", "due", "", error=error)
-    facts = {"run": outcome.run, "job": job.name, "phase": outcome.phase, "rows": outcome.rows}
-    told = {"error": str(outcome.error), "error_type": type(outcome.error).__name__} if outcome.error else {}
-    call.tell({**facts, "seconds": round(time.monotonic() - began, 3), **told})
+        call.tell(_facts(outcome))
     tell_of(job.notify, outcome)
     yield outcome
 
 
-def _run(job: Ingest, call: Call, files: Iterable[str]) -> Outcome:
-    """Append files, with the lock held; one that cannot be does not keep the others out."""
-    from esanalytics.jobs._run import phase_of, run_id  # noqa: PLC0415  see above
+class _Ingesting:
+    """Appends files, with the lock held; one that cannot be does not keep the others out, and is tried again."""
 
-    run, unit, window = run_id(), Unit(job.name), _window(call)
-    call.ledger.interrupt(job.name)
-    call.ledger.begin(run, unit, window, "due")
-    errors: list[Exception] = []
-    rows = 0
-    try:
-        for path in files:
+    def __init__(self, job: Ingest, call: Call, files: list[str]) -> None:
+        self._job = job
+        self._call = call
+        self._files = files
+        self._rows = 0
+        self._run = ""
+        self._began = 0.0
+        self._deadline = Deadline(job.name, job.timeout, self._give_up)
+
+    def run(self) -> Outcome:
+        """Append the files, and again those with which that may help."""
+        self._call.ledger.interrupt(self._job.name)
+        return retried(self._job, self._attempt, deadline=self._deadline, waiting=self._waiting, pause=self._call.pause)
+
+    def _attempt(self, number: int) -> Outcome:
+        from esanalytics.jobs._run import run_id  # noqa: PLC0415  a run with nothing to do does not load it
+
+        self._run, self._began = run_id(), time.monotonic()
+        ledger = self._call.ledger
+        ledger.begin(self._run, Unit(self._job.name), _window(self._call), "due", number)
+        error: Exception | None = None
+        try:
+            with self._deadline:
+                self._append()
+        except Exception as found:  # noqa: BLE001  it is in the outcome
+            error = found
+        except (KeyboardInterrupt, SystemExit) as stopped:
+            ledger.end(self._run, "interrupted", error=stopped)
+            raise
+        outcome = self._outcome(error)
+        ledger.end(self._run, outcome.phase, error=error)
+        self._call.tell({**_facts(outcome), "attempt": number})
+        return outcome
+
+    def _append(self) -> None:
+        """Append what has not come in; of what goes wrong, the first that trying again may mend is raised."""
+        errors: dict[str, Exception] = {}
+        for path in self._files:
+            self._deadline.check()
             try:
-                rows += _appended(job, call, path)
+                self._rows += _appended(self._job, self._call, path)
             except Exception as error:  # noqa: BLE001  the others come in
-                errors.append(error)
-    except (KeyboardInterrupt, SystemExit) as error:
-        call.ledger.end(run, "interrupted", error=error)
-        raise
-    if errors:
-        call.ledger.end(run, phase_of(errors[0]), error=errors[0])
-        return Outcome(unit, window, phase_of(errors[0]), "due", run, rows, error=errors[0])
-    call.ledger.end(run, "done")
-    return Outcome(unit, window, "done", "due", run, rows)
+                errors[path] = error
+        self._files = list(errors)
+        if errors:
+            raise next(filter(is_transient, errors.values()), next(iter(errors.values())))
+
+    def _outcome(self, error: Exception | None) -> Outcome:
+        from esanalytics.jobs._run import phase_of  # noqa: PLC0415  see above
+
+        phase: Phase = "done" if error is None else phase_of(error)
+        seconds = round(time.monotonic() - self._began, 3)
+        return Outcome(Unit(self._job.name), _window(self._call), phase, "due", self._run, self._rows, seconds, error)
+
+    def _waiting(self, outcome: Outcome, attempt: int, seconds: float) -> None:
+        self._call.tell({**_facts(outcome), "attempt": attempt, "phase": "waiting", "seconds": seconds})
+
+    def _give_up(self, error: JobTimeoutError) -> None:
+        """Write down, beside the thread that hangs, that the time is over, and let somebody end the process."""
+        if self._call.overdue is None:
+            return
+        outcome = self._outcome(error)
+        with suppress(Exception), Ledger.open(self._call.ledger.path) as ledger:
+            ledger.end(self._run, "timed out", error=error)
+        with suppress(Exception):
+            self._call.tell(_facts(outcome))
+            tell_of(self._job.notify, outcome)
+        self._call.overdue(error)
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    """Say how a run ended, as a line of the log has it."""
+    told = {"error": str(outcome.error), "error_type": type(outcome.error).__name__} if outcome.error else {}
+    known = {"run": outcome.run, "job": outcome.unit.job, "window": outcome.window.key, "phase": outcome.phase}
+    return {**known, "rows": outcome.rows, "seconds": outcome.seconds, **told}
 
 
 def _window(call: Call) -> Window:

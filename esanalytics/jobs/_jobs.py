@@ -17,7 +17,7 @@ from esanalytics.jobs._call import Call, Wish
 from esanalytics.jobs._code import fresh_code
 from esanalytics.jobs._file import Ingest, Job, JobsFile
 from esanalytics.jobs._ledger import Ledger, RunRow
-from esanalytics.jobs._plan import Due, next_due
+from esanalytics.jobs._plan import Due, next_due, spanned
 from esanalytics.jobs._reading import read
 from esanalytics.jobs._source import Source
 from esanalytics.jobs._status import Status, status_of
@@ -29,15 +29,24 @@ if TYPE_CHECKING:
 __all__ = ["Jobs", "exit_code", "load"]
 
 Tell = Callable[[Mapping[str, Any]], None]
+Overdue = Callable[[JobTimeoutError], object]
 
 
-def load(path: str | Path = "jobs.toml", *, engine: DuckDB | None = None, tell: Tell | None = None) -> Jobs:
+def load(
+    path: str | Path = "jobs.toml",
+    *,
+    engine: DuckDB | None = None,
+    tell: Tell | None = None,
+    overdue: Overdue | None = None,
+) -> Jobs:
     """Read a file of jobs.
 
     Args:
         path: of the file.
         engine: what answers; None: one as the file says.
         tell: is told of each step, as a mapping of facts; None: nobody is.
+        overdue: is called, from another thread, where a run cannot be stopped and has not ended five seconds after its
+            timeout, such as one that waits for a server; None: it is waited for, and ends with JobTimeoutError.
 
     Raises:
         JobFileError: it cannot be read, or says what cannot be.
@@ -47,7 +56,7 @@ def load(path: str | Path = "jobs.toml", *, engine: DuckDB | None = None, tell: 
         >>> for outcome in ea.jobs.load("jobs.toml").run_due():  # doctest: +SKIP
         ...     print(outcome.unit.job, outcome.window.key, outcome.phase)
     """
-    return Jobs(read(path), engine, tell or _nobody)
+    return Jobs(read(path), engine, tell or _nobody, overdue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +69,13 @@ class Jobs:
         file: what the file says.
         engine: what answers; None: one as the file says.
         tell: is told of each step.
+        overdue: is called where a run cannot be stopped, as ``load`` has it.
     """
 
     file: JobsFile
     engine: DuckDB | None = field(default=None, repr=False)
     tell: Tell = field(default=lambda _: None, repr=False)
+    overdue: Overdue | None = field(default=None, repr=False)
 
     def due(self, *, now: Instant | None = None) -> list[Due]:
         """Tell which windows are to be run.
@@ -121,11 +132,16 @@ class Jobs:
 
         Raises:
             JobFileError: there is no job of a name.
+            SpanError: no windows of a job begin at ``since`` and end at ``until``, or they are not finished; nothing
+                is run then.
             LedgerError: the ledger cannot be read or written.
         """
         moment = _moment(now)
-        wish = Wish(bool(names), since, until, force, dry_run, wait)
         exports = self._exports(names)
+        if since is not None or until is not None:
+            for job in exports:
+                spanned(job, since=since, until=until, now=moment)
+        wish = Wish(bool(names), since, until, force, dry_run, wait)
         with self._call(moment, wish) as call:
             try:
                 if exports and not dry_run:
@@ -170,6 +186,7 @@ class Jobs:
         stop: threading.Event | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         every: float = 30.0,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         """Run what is due, again and again: for those who have nothing that calls them.
 
@@ -179,6 +196,7 @@ class Jobs:
             stop: ends it; None: nobody does.
             now: tells the time.
             every: how many seconds to wait at most before looking again.
+            pause: waits for some seconds; None: until then, or until ``stop`` is set.
         """
         over = stop or threading.Event()
         while not over.is_set():
@@ -190,7 +208,7 @@ class Jobs:
             soon = min(
                 (next_due(job, moment) for job in self._exports(())), default=moment + dt.timedelta(seconds=every)
             )
-            over.wait(max(1.0, min(every, (soon - moment).total_seconds())))
+            (pause or over.wait)(max(1.0, min(every, (soon - moment).total_seconds())))
 
     def render(self, target: Literal["cron", "systemd", "k8s", "github", "airflow"]) -> dict[str, str]:
         """Write what a scheduler needs, as texts by file name."""
@@ -203,7 +221,7 @@ class Jobs:
         source = Source(self.file, self.engine)
         with fresh_code(self.file.path.parent), Ledger.open(self.file.ledger) as ledger:
             try:
-                yield Call(self.file, ledger, source, now, wish, self.tell)
+                yield Call(self.file, ledger, source, now, wish, self.tell, overdue=self.overdue)
             finally:
                 source.close()
 
@@ -232,8 +250,8 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
     """Return what a process should end with.
 
     0: all is done, or nothing was due; 1: what was run failed; 2: the file, or the code that it names, is wrong; 3: all
-    that failed are checks; 4: some failed and some were done; 75: another process is at it; 124: it took too long; 130:
-    somebody stopped it.
+    that failed are checks; 4: some failed and some were made now, which those that were up to date are not; 75: another
+    process is at it; 124: it took too long; 130: somebody stopped it.
     """
     found = list(outcomes)
     errors = [outcome.error for outcome in found if outcome.error is not None]
@@ -244,7 +262,7 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
         return 75 if errors else 0
     if all(isinstance(error, CheckError) for error in failed):
         return 3
-    if len(errors) < len(found):
+    if any(outcome.error is None and outcome.reason != "up to date" for outcome in found):
         return 4
     if all(isinstance(error, JobFileError) for error in failed):
         return 2

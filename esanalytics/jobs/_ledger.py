@@ -124,18 +124,22 @@ class Ledger:
                 facts + owner,
             )
 
-    def enter(self, run: str, phase: Phase, digest: str | None = None) -> None:
+    def enter(self, run: str, phase: Phase, digest: str | None = None, *, path: str | None = None) -> None:
         """Note how far a run is.
 
         Args:
             run: its id.
             phase: where it is.
             digest: of its rows, once it is known.
+            path: of the output that it is about to replace. Windows of another calendar that are in it, and have a time
+                in common with the run's, are forgotten: they are not there any longer.
         """
         with self._writing() as connection:
             connection.execute(
                 "UPDATE runs SET phase = ?, digest = coalesce(?, digest) WHERE run = ?", (phase, digest, run)
             )
+            if path is not None:
+                _forget_replaced(connection, run, path)
 
     def end(self, run: str, phase: Phase, *, row: Row | None = None, error: BaseException | None = None) -> None:
         """Note how a run ended, and what its window is now, in one transaction.
@@ -265,6 +269,17 @@ class Ledger:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _forget_replaced(connection: sqlite3.Connection, run: str, path: str) -> None:
+    """Forget windows that a run replaces by one of another length."""
+    found = connection.execute('SELECT job, service, start, "end" FROM runs WHERE run = ?', (run,)).fetchall()
+    for job, service, start, end in found:
+        connection.execute(
+            """DELETE FROM windows WHERE job = ? AND service = ? AND start < ? AND "end" > ?
+            AND NOT (start = ? AND "end" = ?) AND path = ?""",
+            (job, service, end, start, start, end, path),
+        )
 
 
 def _now() -> dt.datetime:

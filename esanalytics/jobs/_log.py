@@ -41,8 +41,8 @@ class Log:
         """Write a line.
 
         Args:
-            facts: ``run``, ``job``, ``service``, ``window``, ``phase``, ``reason``, ``left``, ``rows``, ``bytes``,
-                ``seconds``, ``attempt``, ``error``, ``error_type``, or some of them.
+            facts: ``run``, ``job``, ``service``, ``window``, ``phase``, ``reason``, ``number`` ``of`` windows,
+                ``left``, ``rows``, ``bytes``, ``seconds``, ``attempt``, ``error``, ``error_type``, or some of them.
         """
         is_step = self.form == "text" and facts.get("phase") in _STEPS
         write = self.show if is_step else self.write
@@ -63,7 +63,8 @@ def line(form: Literal["text", "json"], at: dt.datetime, facts: Mapping[str, Any
         return json.dumps({"ts": iso(at), **known}, ensure_ascii=False, default=str)
     subject = ":".join(str(known[name]) for name in ("job", "service") if name in known)
     window = span(str(known["window"])) if "window" in known else ""
-    words = [at.strftime("%H:%M:%S"), subject, window, str(known.get("phase", ""))]
+    place = f"({known['number']}/{known['of']})" if known.get("of", 1) != 1 else ""
+    words = [at.strftime("%H:%M:%S"), place, subject, window, str(known.get("phase", ""))]
     told = [f"{name}={_short(known[name])}" for name in _SHOWN if name in known]
     return " ".join(word for word in (*words, *told) if word)
 

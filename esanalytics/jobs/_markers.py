@@ -20,7 +20,7 @@ COLUMNS = (
     "row_count",
     "digest",
 )
-WINDOWED = ("_job", "_service", "_window_start")
+WINDOWED = ("_job", "_service", "_window_start", "_window_end")
 """The columns that rows have in a table where each window has rows of its own."""
 
 

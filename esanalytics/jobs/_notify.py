@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from esanalytics._instants import iso
 from esanalytics.jobs._values import Outcome
@@ -56,5 +57,5 @@ def _post(url: str, facts: Mapping[str, object]) -> None:
         with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
             pass
     except (OSError, ValueError, HTTPException) as error:
-        place = url.partition("?")[0].rpartition("@")[2]
+        place = urlsplit(url).hostname  # what follows it is often a secret
         warnings.warn(f"nobody was told of job {facts['job']!r}: {place} ({error})", stacklevel=2)

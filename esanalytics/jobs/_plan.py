@@ -6,15 +6,16 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
-from esanalytics.errors import JobError
+from esanalytics.errors import SpanError
 from esanalytics.jobs._file import Job
 from esanalytics.jobs._keys import local
 from esanalytics.jobs._schedule import last_tick
 from esanalytics.jobs._values import Phase, Reason, Unit, Window
 from esanalytics.jobs._windows import containing, newest, windows
 
-__all__ = ["GOOD", "Coverage", "Due", "Planned", "chosen", "covering", "next_due", "plan"]
+__all__ = ["GOOD", "Coverage", "Due", "Planned", "chosen", "covering", "next_due", "plan", "spanned"]
 
 GOOD: tuple[Phase, ...] = ("done", "empty")
 """How a window ended that need not be run again."""
@@ -140,24 +141,55 @@ def chosen(
         first: an instant of the first window.
 
     Raises:
-        JobError: windows do not begin and end there, or are not finished.
+        SpanError: windows do not begin and end there, or are not finished.
     """
     calendar = job.calendar
-    last = newest(calendar, now)
+    start, end = spanned(job, since=since, until=until, now=now)
     beginning = containing(calendar, first).start
-    start = beginning if since is None else local(since, calendar.tz)
-    end = (last.end if last else start) if until is None else local(until, calendar.tz)
-    for option, moment in (("since", start), ("until", end)):
-        found = containing(calendar, moment)
-        if found.start != moment:
-            what = "begins" if option == "since" else "ends"
-            near = f"{_local(job, found.start)} or {_local(job, found.end)}"
-            raise JobError(job.name, f"no window {what} at {_local(job, moment)}", f"give {option} {near}")
-    if last is None or end > last.end:
-        due = containing(calendar, end - _LEAST).due
-        reason = f"the window up to {_local(job, end)} may be run from {_local(job, due)}"
-        raise JobError(job.name, reason, "wait for it")
-    return list(windows(calendar, max(start, beginning), end))
+    return list(windows(calendar, max(start or beginning, beginning), end))
+
+
+def spanned(
+    job: Job, *, since: str | dt.date | None, until: str | dt.date | None, now: dt.datetime
+) -> tuple[dt.datetime | None, dt.datetime]:
+    """Return the bounds of a span that somebody names; the first is None where nobody says it.
+
+    Args:
+        job: as ``chosen`` has it.
+        since: as ``chosen`` has it.
+        until: as ``chosen`` has it.
+        now: as ``chosen`` has it.
+
+    Raises:
+        SpanError: windows do not begin and end there, or are not finished.
+    """
+    last = newest(job.calendar, now)
+    start, end = _edge(job, "since", since), _edge(job, "until", until)
+    wanted = end - _LEAST if end is not None else start
+    if last is None or (wanted is not None and wanted >= last.end):
+        asked = containing(job.calendar, now if wanted is None else wanted)
+        reason = f"the window up to {_local(job, asked.end)} may be run from {_local(job, asked.due)}"
+        raise SpanError(job.name, reason, "wait for it")
+    if start is not None and end is not None and start >= end:
+        reason = f"there is no window from {_local(job, start)} to {_local(job, end)}"
+        raise SpanError(job.name, reason, "give an until that is later")
+    return start, end or last.end
+
+
+def _edge(job: Job, option: Literal["since", "until"], given: str | dt.date | None) -> dt.datetime | None:
+    """Return where a window begins or ends, as somebody says."""
+    if given is None:
+        return None
+    try:
+        moment = local(given, job.calendar.tz)
+        found = containing(job.calendar, moment)
+    except (ValueError, OverflowError, LookupError) as error:
+        raise SpanError(job.name, f"no window has to do with {given!r}", f"give {option} 2026-03-01") from error
+    if found.start != moment:
+        what = "begins" if option == "since" else "ends"
+        near = f"{_local(job, found.start)} or {_local(job, found.end)}"
+        raise SpanError(job.name, f"no window {what} at {_local(job, moment)}", f"give {option} {near}")
+    return moment
 
 
 def _local(job: Job, moment: dt.datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from esanalytics.jobs._values import Staged, Window
 __all__ = ["report"]
 
 _TAG = "parameters"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def report(job: Job, window: Window, store: str, path: Path, seconds: float) -> Staged:
+def report(job: Job, window: Window, store: str, path: Path, rejected: Path, seconds: float) -> Staged:
     """Run a notebook in its folder, and write it with all that it shows as one HTML file.
 
     After the cell that has the tag ``parameters``, else before the first one, a cell is put that sets the job's
@@ -31,6 +33,7 @@ def report(job: Job, window: Window, store: str, path: Path, seconds: float) -> 
         window: gives ``start`` and ``end``.
         store: path of the store.
         path: of the file to be written.
+        rejected: of the file to be written where a cell fails, with what the notebook shows up to there.
         seconds: how long a cell may take.
 
     Raises:
@@ -47,17 +50,42 @@ def report(job: Job, window: Window, store: str, path: Path, seconds: float) -> 
     except (OSError, ValueError) as error:
         raise JobError(job.name, f"the notebook {str(job.notebook)!r} cannot be read ({error})") from error
     values = {**job.parameters, "start": iso(window.start), "end": iso(window.end), "store": store}
-    notebook.cells.insert(_place(notebook.cells), nbformat.v4.new_code_cell(_code(values)))  # type: ignore[no-untyped-call]
-    folder = {"metadata": {"path": str(job.notebook.parent)}}
-    client = nbclient.NotebookClient(notebook, timeout=max(1, int(seconds)), kernel_name="python3", resources=folder)
+    place = _place(notebook.cells)
+    notebook.cells.insert(place, nbformat.v4.new_code_cell(_code(values)))  # type: ignore[no-untyped-call]
+    begun: list[int] = []
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=max(1, int(seconds)),
+        kernel_name="python3",
+        resources={"metadata": {"path": str(job.notebook.parent)}},
+        on_cell_start=lambda cell, cell_index: begun.append(cell_index),  # noqa: ARG005  so nbclient calls it
+    )
+    exporter = nbconvert.HTMLExporter(embed_images=True)  # type: ignore[no-untyped-call]
     try:
         client.execute()
-    except (nbclient.exceptions.CellExecutionError, nbclient.exceptions.CellTimeoutError) as error:
-        raise JobError(job.name, f"the notebook {job.notebook.name!r} failed: {_last_line(error)}") from error
-    page, _ = nbconvert.HTMLExporter(embed_images=True).from_notebook_node(notebook)  # type: ignore[no-untyped-call]
+    except _failures(nbclient.exceptions) as error:
+        _written(exporter.from_notebook_node(notebook)[0], rejected)
+        reason = f"{_cell(begun, place)} of the notebook {job.notebook.name!r} failed: {_last_line(error)}"
+        raise JobError(job.name, reason, f"the page up to there is {rejected}") from error
+    page: str = exporter.from_notebook_node(notebook)[0]
+    _written(page, path)
+    return Staged(path, 1, {}, hashlib.sha256(page.encode()).hexdigest())
+
+
+def _failures(exceptions: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401  a module
+    return exceptions.CellExecutionError, exceptions.CellTimeoutError, exceptions.DeadKernelError
+
+
+def _written(page: str, path: Path) -> None:
     path.write_text(page, "utf-8")
     sync(path)
-    return Staged(path, 1, {}, hashlib.sha256(page.encode()).hexdigest())
+
+
+def _cell(begun: list[int], place: int) -> str:
+    """Name the cell that was run last, as whoever wrote the notebook counts them."""
+    if not begun or begun[-1] == place:
+        return "the cell of parameters"
+    return f"cell {begun[-1] + (begun[-1] < place)}"
 
 
 def _place(cells: list[Any]) -> int:
@@ -80,5 +108,5 @@ def _literal(value: object) -> str:
 
 
 def _last_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

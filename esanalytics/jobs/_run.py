@@ -5,38 +5,40 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import random
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from esanalytics.errors import CheckError, DestinationError, EsAnalyticsError, JobError, JobFileError, JobTimeoutError
+from esanalytics.errors import CheckError, JobError, JobFileError, JobTimeoutError
 from esanalytics.jobs._checks import Verdict, examine
 from esanalytics.jobs._code import code_digest, stamp_of
 from esanalytics.jobs._deadline import Deadline
 from esanalytics.jobs._definition import asked_for
 from esanalytics.jobs._destination import destination, local, shown, staging
+from esanalytics.jobs._explaining import explaining
 from esanalytics.jobs._file import Job
 from esanalytics.jobs._ledger import Ledger, Row
+from esanalytics.jobs._notify import tell_of
 from esanalytics.jobs._parts import discard, make_folder
 from esanalytics.jobs._plan import GOOD, Due
 from esanalytics.jobs._question import Question, question
+from esanalytics.jobs._retrying import retried
 from esanalytics.jobs._source import Source
 from esanalytics.jobs._stage import stage
 from esanalytics.jobs._values import Destination, Outcome, Phase, Published, Staged, Target, Token, Unit
 
-__all__ = ["Runner", "Tell", "phase_of", "run_id"]
+__all__ = ["Runner", "Tell", "facts_of", "phase_of", "run_id"]
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Is told of each step of a run."""
 
 _FORMAT = 1
-_TRANSIENT = frozenset(("EIO", "ESTALE", "ETIMEDOUT", "EAGAIN", "EBUSY", "ENETUNREACH", "EHOSTUNREACH"))
 _SQLITE = "sqlite:///"
 _ANEW = ("forced", "output missing")
 
@@ -67,6 +69,7 @@ class Runner:
         base: what the names of code begin at.
         tell: is told of each step.
         pause: waits for some seconds.
+        overdue: ends the process, where a run goes on though its time is over; None: it is waited for.
     """
 
     job: Job
@@ -76,24 +79,30 @@ class Runner:
     base: Path
     tell: Tell
     pause: Callable[[float], None] = field(default=time.sleep, repr=False)
+    overdue: Callable[[JobTimeoutError], object] | None = field(default=None, repr=False)
     _shapes: dict[Unit, str] = field(default_factory=dict, repr=False)
 
-    def run(self, due: Due) -> Outcome:
+    def run(self, due: Due, place: tuple[int, int] = (1, 1)) -> Outcome:
         """Run a window, and again where that may help; what goes wrong is in the outcome.
+
+        Args:
+            due: which window.
+            place: which one it is of how many, to be told.
 
         Raises:
             KeyboardInterrupt: somebody stops it; the ledger knows.
         """
-        deadline = Deadline(self.job.name, self.job.timeout)
-        for attempt in range(self.job.retries + 1):
-            outcome = self._attempt(due, attempt + 1, deadline)
-            wait = self.job.backoff.total_seconds() * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  no secret
-            last = attempt == self.job.retries or wait >= deadline.left
-            if outcome.error is None or last or not _is_transient(outcome.error):
-                break
-            self.tell({**_facts(outcome, attempt + 1), "phase": "waiting", "seconds": round(wait, 1)})
-            self.pause(wait)
-        return outcome
+        running: list[tuple[str, int, float]] = []
+        deadline = Deadline(self.job.name, self.job.timeout, lambda error: self._give_up(due, *running[-1], error))
+
+        def attempt(number: int) -> Outcome:
+            running.append((run_id(), number, time.monotonic()))
+            return self._attempt(due, *running[-1], deadline, place)
+
+        def waiting(outcome: Outcome, attempt: int, seconds: float) -> None:
+            self.tell({**facts_of(outcome, attempt), "phase": "waiting", "seconds": seconds})
+
+        return retried(self.job, attempt, deadline=deadline, waiting=waiting, pause=self.pause)
 
     def shape(self, unit: Unit) -> str:
         """Digest what the log says of the columns of a unit's output."""
@@ -128,12 +137,13 @@ class Runner:
         _ = self.question
         return str(self.__dict__["code"])
 
-    def _attempt(self, due: Due, attempt: int, deadline: Deadline) -> Outcome:
-        run, began = run_id(), time.monotonic()
+    def _attempt(
+        self, due: Due, run: str, attempt: int, began: float, deadline: Deadline, place: tuple[int, int]
+    ) -> Outcome:
         self.ledger.begin(run, due.unit, due.window, due.reason, attempt)
         try:
             with deadline:
-                one = _One(self, due, run, deadline)
+                one = _One(self, due, run, deadline, began, place)
                 row, published = one.export()
                 self.ledger.end(run, row.phase, row=row)
         except (Exception, KeyboardInterrupt, SystemExit) as error:
@@ -145,8 +155,22 @@ class Runner:
             outcome = Outcome(
                 due.unit, due.window, row.phase, due.reason, run, row.rows, _since(began), None, published
             )
-        self.tell(_facts(outcome, attempt))
+        self.tell(facts_of(outcome, attempt))
         return outcome
+
+    def _give_up(self, due: Due, run: str, attempt: int, began: float, error: JobTimeoutError) -> None:
+        """Write down, beside the thread that hangs, that the time is over, and let somebody end the process."""
+        if self.overdue is None:
+            return
+        outcome = Outcome(due.unit, due.window, "timed out", due.reason, run, None, _since(began), error)
+        with suppress(Exception), Ledger.open(self.ledger.path) as ledger:
+            ledger.end(run, "timed out", error=error)
+        for left in (self.folder / "stage").glob(f"{run}.*"):
+            discard(left)
+        with suppress(Exception):
+            self.tell(facts_of(outcome, attempt))
+            tell_of(self.job.notify, outcome)
+        self.overdue(error)
 
 
 @dataclass
@@ -157,6 +181,8 @@ class _One:
     due: Due
     run: str
     deadline: Deadline
+    began: float
+    place: tuple[int, int]
 
     @property
     def job(self) -> Job:
@@ -177,8 +203,9 @@ class _One:
             if staged.rows == 0 and job.on_empty == "skip" and not job.notebook:
                 return row("empty", None), None
             self.deadline.check()
-            runner.ledger.claim(_claimed(target), job.name)
-            runner.ledger.enter(self.run, "publishing", staged.digest)
+            if job.mode != "window":  # else it replaces rows of its own alone
+                runner.ledger.claim(_claimed(target), job.name)
+            runner.ledger.enter(self.run, "publishing", staged.digest, path=_path(target))
             self._told("publishing", rows=staged.rows)
             published = self._published(place, staged, token)
         finally:
@@ -204,15 +231,15 @@ class _One:
 
             place.check({})
             make_folder(path.parent)
-            return report(self.job, self.due.window, runner.source.file.store, path, self.deadline.left)
+            rejected = _rejected(target, self.due, runner.folder)
+            with explaining(shown(target.url)):
+                return report(self.job, self.due.window, runner.source.file.store, path, rejected, self.deadline.left)
         log = runner.source.of(self.job.services_of(self.due.unit))
         result = runner.question.over(log, self.due.window)
         place.check(result.types)
-        try:
+        with explaining(shown(target.url)):
             make_folder(path.parent)
-        except OSError as error:
-            raise DestinationError(shown(target.url), str(error), "", _is_transient(error)) from error
-        staged = stage(result, path, runner.source.engine, self.deadline.watch)
+            staged = stage(result, path, runner.source.engine, self.deadline.watch)
         if staged.rows == 0 and self.job.on_empty == "fail":
             raise JobError(self.job.name, "the result has no rows", "it says on_empty = 'fail'")
         return staged
@@ -284,7 +311,9 @@ class _One:
         due = self.due
         self.deadline.check()
         unit = {"run": self.run, "job": due.unit.job, "service": due.unit.service, "window": due.window.key}
-        self.runner.tell({**unit, "phase": phase, "reason": due.reason, **facts})
+        number, of = self.place
+        told = {"phase": phase, "reason": due.reason, "number": number, "of": of, "seconds": _since(self.began)}
+        self.runner.tell({**unit, **told, **facts})
 
 
 def _path(target: Target) -> str:
@@ -305,27 +334,22 @@ def _rejected(target: Target, due: Due, folder: Path) -> Path:
     """Say where a rejected result is kept: beside a file or a folder of files, else beside the ledger."""
     if target.format not in ("sql", "duckdb", "delta") and _path(target):
         path = local(target.url)
-        return path.with_name(f"{path.name}.rejected")
+        return path.with_name(f"{path.name}.rejected{'.html' if target.format == 'html' else ''}")
     name = f"{due.unit.service}{'-' if due.unit.service else ''}{due.window.start:%Y-%m-%dT%H%M%SZ}.parquet"
     return folder / "rejected" / due.unit.job / name.replace("/", "%2F")
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, JobError):
-        return error.transient
-    if isinstance(error, EsAnalyticsError) or not isinstance(error, OSError):
-        return False
-    import errno  # noqa: PLC0415  for this alone
-
-    return errno.errorcode.get(error.errno or 0) in _TRANSIENT
 
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 3)
 
 
-def _facts(outcome: Outcome, attempt: int) -> dict[str, Any]:
-    """Say how a run ended, as a line of the log has it."""
+def facts_of(outcome: Outcome, attempt: int) -> dict[str, Any]:
+    """Say how a run ended, as a line of the log has it.
+
+    Args:
+        outcome: of the run.
+        attempt: from 1.
+    """
     facts = {
         "run": outcome.run,
         "job": outcome.unit.job,

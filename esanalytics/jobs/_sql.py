@@ -172,7 +172,9 @@ class SqlTable:
             if keys:
                 upsert_rows(connection, table, keys, staged_rows(cursor, staged, connection.dialect.name, {}))
             else:
-                more = dict(zip(WINDOWED, (token.job, token.service, token.window.start), strict=True))
+                more = dict(
+                    zip(WINDOWED, (token.job, token.service, token.window.start, token.window.end), strict=True)
+                )
                 rows = staged_rows(cursor, staged, connection.dialect.name, more if windowed else {})
                 replace_rows(connection, table, _inside(table, token) if windowed else [], rows)
         self._mark(connection, markers, staged, token)
@@ -191,7 +193,7 @@ class SqlTable:
         output, job, service, start = given[:4]
         old = [markers.c.output == output]
         if self.mode == "window":
-            old += [markers.c.job == job, markers.c.service == service, markers.c.window_start >= start]
+            old += [markers.c.job == job, markers.c.service == service, markers.c.window_end > start]
             old += [markers.c.window_start < iso(token.window.end)]
         connection.execute(sa.delete(markers).where(*old))
         connection.execute(sa.insert(markers).values(dict(zip(markers.c.keys(), given, strict=True))))
@@ -237,12 +239,13 @@ _SAID = (
 
 
 def _inside(table: sa.Table, token: Token) -> list[sa.ColumnElement[bool]]:
-    start = table.c._window_start  # noqa: SLF001  a column
+    """Choose the rows of windows that have a time in common with this one: those of another calendar go with them."""
+    job, service, start, end = (table.c[name] for name in WINDOWED)
     return [
-        table.c._job == token.job,  # noqa: SLF001  a column
-        table.c._service == token.service,  # noqa: SLF001  a column
-        start >= token.window.start,
+        job == token.job,
+        service == token.service,
         start < token.window.end,
+        end > token.window.start,
     ]
 
 

@@ -56,7 +56,9 @@ def staged_table(
     """Return the table that a staged result goes to."""
     types = {column: _type(kind, dialect) for column, kind in staged_types(source, staged.path).items()}
     if windowed:
-        types |= dict(zip(WINDOWED, (sa.Text(), sa.Text(), sa.DateTime(timezone=True)), strict=True))
+        types |= dict(
+            zip(WINDOWED, (sa.Text(), sa.Text(), *(sa.DateTime(timezone=True) for _ in range(2))), strict=True)
+        )
     if dialect not in ("sqlite", "postgresql"):  # others have no index over text without a length
         types |= {key: sa.String(190) for key in keys if isinstance(types[key], sa.Text)}
     columns = [  # quoted: a word that the database knows itself is no matter there

@@ -34,6 +34,7 @@ _ENDINGS: dict[str, Format] = {
 }
 _STORES = {"file", "s3", "gs", "az", "abfs", "abfss"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_FILE_OF_DATABASE = re.compile(r"((?:sqlite|duckdb)(?:\+\w+)?:///)([^?]+)(.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^@/]*@")
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _LONGEST = 100
@@ -97,6 +98,9 @@ class Template:
             else _written(times[part[0]].astimezone(tz), part[1])
             for part in self.parts
         )
+        in_file = _FILE_OF_DATABASE.fullmatch(text)
+        if in_file and not in_file[2].startswith((":memory:", "file:")):
+            return in_file[1] + os.path.normpath(self.folder / in_file[2]) + in_file[3]
         if _SCHEME.match(text) and not text.startswith("file://"):
             return text
         path = unquote(urlsplit(text).path) if text.startswith("file://") else text

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 import esanalytics as ea
+from esanalytics.cli._jobs_live import Live
 from esanalytics.cli._main import program
 from esanalytics.jobs._lock import locked
 
@@ -124,6 +127,11 @@ def test_a_span_is_run_and_forced(run, here):
     wrong = run("run", "daily", "--since", "yesterday")
     assert wrong.exit_code == 2
     assert "--since" in wrong.stderr
+    for span in (("--since", "2026-03-02T05:00"), ("--until", "2026-03-09"), ("--since", "2026-03-07")):
+        wrong = run("run", "daily", *span, "--now", NOW)
+        assert (wrong.exit_code, wrong.stdout) == (2, "")
+        assert "error: job 'daily': " in wrong.stderr
+    assert len(json.loads(run("history", "daily", "--json").stdout)) == 2
 
 
 def test_each_step_is_told_as_json(run):
@@ -134,6 +142,8 @@ def test_each_step_is_told_as_json(run):
     assert ended["window"] == "2026-03-01T00:00:00.000000Z/2026-03-02T00:00:00.000000Z"
     assert {"ts", "run", "rows", "bytes", "seconds"} <= ended.keys()
     assert len({line["run"] for line in lines}) == 3
+    assert all({"run", "job", "window", "phase", "seconds"} <= line.keys() for line in lines)
+    assert [line["rows"] for line in lines[1:3]] == [1, 1]
 
 
 def test_quiet_is_quiet(run):
@@ -239,14 +249,120 @@ def test_somebody_stopping_it_is_an_exit_code(here, number):
     assert list(here.rglob("*.part")) == []
 
 
-@pytest.mark.usefixtures("here")
-def test_watching_ends_when_it_is_told():
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_watching_runs_what_is_due_and_ends_when_it_is_told(here, number, code):
+    (here / "jobs.toml").write_text(DAILY + "first = 2026-03-01\nmax_catchup = 2\n")
     command = [sys.executable, "-m", "esanalytics", "jobs", "watch", "--log-format", "json"]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
     try:
-        assert json.loads(process.stderr.readline())["job"] == "daily"
+        phases = []
+        while phases.count("done") < 2:
+            phases.append(json.loads(process.stderr.readline())["phase"])
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert names(here / "out")[:2] == ["2026-03-01.csv", "2026-03-02.csv"]
+    assert list(here.rglob("*.part")) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_watching_is_stopped_within_a_run_too(here):
+    (here / "jobs.toml").write_text(DAILY.partition("[jobs")[0] + SLOW)
+    command = [sys.executable, "-m", "esanalytics", "jobs", "watch", "--log-format", "json"]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    try:
+        while json.loads(process.stderr.readline())["phase"] != "folding":
+            pass
+        time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 0
+    assert list(here.rglob("*.part")) == []
+    assert ea.jobs.load(here / "jobs.toml").history("slow")[0].phase in ("interrupted", "folding")
+
+
+CODE = """
+import time
+import esanalytics as ea
+
+@ea.reducer("hangs", initial={"n": 0})
+def hangs(state, event):
+    time.sleep(60)
+    return state
+"""
+HANGS = """
+[jobs.hangs]
+projection = "code.py:hangs"
+output = "hangs/{date}.parquet"
+timeout = "1s"
+max_catchup = 1
+"""
+SOON = "from esanalytics.jobs import _deadline; _deadline._GRACE = 0.5; from esanalytics.cli import main; main()"
+
+
+def test_what_cannot_be_stopped_ends_the_process_and_the_ledger_knows(here):
+    (here / "code.py").write_text(CODE)
+    (here / "jobs.toml").write_text(DAILY.partition("[jobs")[0] + HANGS)
+    began = time.monotonic()
+    command = [sys.executable, "-c", SOON, "jobs", "run", "--now", NOW, "--log-format", "json"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=50, check=False)
+    assert time.monotonic() - began < 40
+    assert done.returncode == 124
+    lines = done.stderr.splitlines()
+    assert json.loads(lines[-2])["phase"] == "timed out"
+    assert lines[-1].startswith("error: job 'hangs': not done after 1 s")
+    jobs = ea.jobs.load(here / "jobs.toml")
+    (row,) = jobs.history("hangs")
+    assert (row.phase, row.error_type) == ("timed out", "JobTimeoutError")
+    (here / "code.py").write_text(CODE.replace("time.sleep(60)", "pass"))
+    assert [outcome.phase for outcome in jobs.run_due(now="2026-03-04T12:00:00Z")] == ["done"]
+    assert list(here.rglob("*.part")) == []
+    assert names(here / "jobs.ledger.sqlite.d/stage") == [] if (here / "jobs.ledger.sqlite.d/stage").exists() else True
+
+
+def on_terminal(*args):
+    """Run the command with a terminal as stderr, and return what is written to that."""
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "esanalytics", "jobs", *args]
+    process = subprocess.Popen(command, env={**environment(), "COLUMNS": "100"}, stderr=follower, stdout=follower)
+    os.close(follower)
+    written = b""
+    with suppress(OSError):  # how Linux says that nobody writes any more
+        while more := os.read(leader, 4096):
+            written += more
+    os.close(leader)
+    assert process.wait(60) == 0
+    return written.decode()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_terminal_shows_what_is_being_run():
+    written = on_terminal("run", "--now", NOW)
+    assert "(2/3) daily 2026-03-02/2026-03-03 folding" in written
+    assert "(3/3) daily 2026-03-03/2026-03-04 publishing" in written
+    shown = written.replace("\r\n", "\n").split("\n")
+    left = [line.rpartition("\x1b[K")[2] for line in shown]
+    assert [line.split(" ")[3] for line in left[:3]] == ["done"] * 3
+    assert left[3:] == ["3 done", ""]
+    plain = on_terminal("run", "--force", "--log-format", "json", "--now", NOW)
+    assert "\x1b" not in plain
+
+
+def test_the_line_of_a_terminal_tells_how_long_it_takes_and_is_cleared():
+    written, ticked = [], threading.Event()
+
+    def write(text):
+        written.append(text)
+        if len(written) == 3:
+            ticked.set()
+
+    with Live(write, every=0.01) as live:
+        live.show("folding " + "x" * 500)
+        assert ticked.wait(10)
+        live.say("done")
+    assert max(map(len, written)) < 500
+    assert written[-2:] == ["\r\x1b[Kdone\n", "\r\x1b[K"]

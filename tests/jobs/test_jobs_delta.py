@@ -5,11 +5,12 @@ import time
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from outputs import ENGINE, generations, publish, read, stage_query, stage_rows, target, token
+from outputs import ENGINE, generations, publish, read, stage_query, stage_rows, target, token, window
 
 from esanalytics.errors import DestinationError
 from esanalytics.jobs import _delta
 from esanalytics.jobs._destination import destination
+from esanalytics.jobs._values import Token
 
 
 def test_each_publishing_is_one_commit(tmp_path):
@@ -98,3 +99,16 @@ def test_a_conflict_that_lasts_may_be_tried_again(tmp_path, monkeypatch):
         destination(where, ENGINE).publish(stage_rows(tmp_path / "x.parquet", 2), token(2))
     assert caught.value.transient
     assert len(tries) == _delta._TRIES
+
+
+def test_windows_of_two_jobs_lie_in_one_table_and_of_another_length_replace_the_old_ones(tmp_path):
+    where = target("delta", tmp_path)
+    for day in range(2):
+        publish(where, day, day=day, rows=10)
+    publish(where, 7, day=0, rows=5, job="other")
+    it = Token("daily", "", window(0, 2), "long", "print")
+    path = tmp_path / "stage" / "long.parquet"
+    destination(where, ENGINE).publish(stage_rows(path, 9, 3), it)
+    assert generations(read("delta", tmp_path)) == {7: 5, 9: 3}
+    publish(where, 8, day=1, rows=4)
+    assert generations(read("delta", tmp_path)) == {7: 5, 8: 4}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from esanalytics.errors import JobFileError, OverlapError
 from esanalytics.jobs._keys import INGEST, JOB, LEDGER, NOTIFY, STORE
 from esanalytics.jobs._reading import read
-from esanalytics.jobs._values import Unit
+from esanalytics.jobs._values import Unit, Window
 from esanalytics.jobs._where import line_of
 from esanalytics.jobs._windows import Grid
 
@@ -313,3 +313,25 @@ def test_any_text_is_read_or_refused(tmp_path, text):
     (tmp_path / "jobs.toml").write_text(text)
     with pytest.raises(JobFileError):
         read(tmp_path / "jobs.toml")
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("sqlite:///x.sqlite", "sqlite:///{}/x.sqlite"),
+        ("sqlite:///../x.sqlite?timeout=3", "sqlite:///{}/x.sqlite?timeout=3"),
+        ("sqlite+pysqlite:///./a/../x.db", "sqlite+pysqlite:///{}/x.db"),
+        ("sqlite:////srv/x.db", "sqlite:////srv/x.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite:///file:x?mode=memory&uri=true", "sqlite:///file:x?mode=memory&uri=true"),
+        ("all.duckdb", "{}/all.duckdb"),
+        ("delta:all", "{}/all"),
+        ("all/", "{}/all/"),
+    ],
+)
+def test_databases_are_beside_the_file_of_jobs_wherever_one_is(said, tmp_path, output, expected):
+    more = f'[jobs.x]\nprojection = "counts"\nschedule = "@daily"\noutput = "{output}"\n'
+    job = said(BASE + more + ('format = "parquet"\n' if output == "all/" else "")).jobs["x"]
+    now = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    folder = tmp_path.parent if "../x" in output and "a/" not in output else tmp_path
+    assert job.target(Unit("x"), Window(now, now, now)).url == expected.format(folder)

@@ -1,5 +1,6 @@
 """Files come in once, however often they are looked at, and the checkpoint is never ahead of the store."""
 
+import errno
 import json
 import os
 import time
@@ -8,7 +9,8 @@ import pytest
 from shop_of_jobs import NOW, jobs_of
 
 import esanalytics as ea
-from esanalytics.errors import InvalidEventError
+from esanalytics.errors import InvalidEventError, JobTimeoutError
+from esanalytics.jobs import _deadline, _ingest
 from esanalytics.jobs._jobs import exit_code
 from esanalytics.jobs._ledger import Ledger
 
@@ -131,3 +133,51 @@ mapping = { stream_id = "session", type = "const:Click", occurred_at = "sql:to_t
     os.utime(path, (time.time() - 5,) * 2)
     assert jobs.run_due(now="2026-03-05T12:30:00Z") == []
     assert jobs.run_due(now="2026-03-05T13:00:00Z")[0].rows == 1
+
+
+def test_what_may_go_better_is_tried_again_and_only_that(tmp_path, monkeypatch):
+    ea.Store.create(tmp_path / "shop")
+    jobs = jobs_of(tmp_path, TEXT.partition("[jobs")[0] + 'retries = 2\nbackoff = "0s"\n')
+    lines(tmp_path / "drops/a.jsonl", range(3))
+    lines(tmp_path / "drops/b.jsonl", range(3, 5))
+    appended, tried = _ingest._appended, []
+
+    def flaky(job, call, path):
+        tried.append(path[-7:])
+        if path.endswith("b.jsonl") and len(tried) < 4:
+            raise OSError(errno.EIO, "Input/output error")
+        return appended(job, call, path)
+
+    monkeypatch.setattr(_ingest, "_appended", flaky)
+    (outcome,) = jobs.run_due(now=NOW)
+    assert tried == ["a.jsonl", "b.jsonl", "b.jsonl", "b.jsonl"]
+    assert (outcome.phase, outcome.rows) == ("done", 5)
+    assert [(row.attempt, row.phase) for row in jobs.history("drops")] == [(3, "done"), (2, "failed"), (1, "failed")]
+    (tmp_path / "drops/c.jsonl").write_text("{no json\n")
+    assert jobs.run_due(now=NOW)[0].phase == "failed"
+    assert len(jobs.history("drops")) == 4
+
+
+def test_files_that_take_too_long_come_in_the_next_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(_deadline, "_GRACE", 0.1)
+    ea.Store.create(tmp_path / "shop")
+    overdue, told = [], []
+    text = TEXT.partition("[jobs")[0] + 'timeout = "1s"\n'
+    jobs = jobs_of(tmp_path, text, overdue=overdue.append, tell=told.append)
+    lines(tmp_path / "drops/a.jsonl", range(3))
+    lines(tmp_path / "drops/b.jsonl", range(3, 5))
+    appended = _ingest._appended
+
+    def slow(job, call, path):
+        time.sleep(1.8)
+        return appended(job, call, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_ingest, "_appended", slow)
+        (outcome,) = jobs.run_due(now=NOW)
+    assert (outcome.phase, type(outcome.error), outcome.rows) == ("timed out", JobTimeoutError, 3)
+    assert exit_code([outcome]) == 124
+    assert [type(error) for error in overdue] == [JobTimeoutError]
+    assert told[-1]["phase"] == "timed out"
+    assert {"run", "job", "window", "rows", "seconds"} <= told[-1].keys()
+    assert jobs.run_due(now=NOW)[0].rows == 2

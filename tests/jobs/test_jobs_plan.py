@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esanalytics.errors import JobError
+from esanalytics.errors import SpanError
 from esanalytics.jobs._plan import Coverage, chosen, covering, next_due, plan
 from esanalytics.jobs._reading import read
 from esanalytics.jobs._values import Unit
@@ -197,10 +197,14 @@ def test_a_span_is_its_windows(job):
         ),
         ({"until": "2026-03-28T05:00"}, "no window ends at 2026-03-28T05:00:00.01:00; give until"),
         ({"until": "2027-03-28"}, "may be run from 2027-03-28T06:15:00.02:00; wait for it"),
+        ({"since": "2027-03-28"}, "the window up to 2027-03-29T00:00:00.02:00 may be run from 2027-03-29T06:15:00"),
+        ({"since": "2026-03-28", "until": "2026-03-28"}, "there is no window from 2026-03-28T00:00:00.01:00 to"),
+        ({"since": "yesterday"}, "no window has to do with 'yesterday'; give since"),
+        ({"until": "9999-12-31T23:59:59.999999-14:00"}, "no window has to do with"),
     ],
 )
 def test_a_span_that_is_none_is_refused(job, span, reason):
-    with pytest.raises(JobError, match=reason):
+    with pytest.raises(SpanError, match=reason):
         chosen(job, **{"since": None, "until": None} | span, now=NOW, first=FIRST)
 
 

@@ -46,5 +46,13 @@ def test_parameters_go_in_and_a_page_comes_out(tmp_path, notebook):
     before = (tmp_path / "pages/2026-03-04.html").read_bytes()
     (failed,) = jobs.run_due(now=NOW)
     assert isinstance(failed.error, JobError)
-    assert "ZeroDivisionError" in str(failed.error)
+    assert "cell 2 of the notebook 'report.ipynb' failed: ZeroDivisionError" in str(failed.error)
+    rejected = tmp_path / "pages/2026-03-04.html.rejected.html"
+    assert str(rejected) in str(failed.error)
+    assert "ZeroDivisionError" in rejected.read_text()
+    assert "Bonn" in rejected.read_text()
     assert (tmp_path / "pages/2026-03-04.html").read_bytes() == before
+    assert not list((tmp_path / "pages").glob(".*"))
+    notebook("print('mended')")
+    assert jobs.run_due(now=NOW)[0].phase == "done"
+    assert not rejected.exists()

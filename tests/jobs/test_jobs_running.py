@@ -13,14 +13,15 @@ import esanalytics as ea
 from esanalytics.errors import (
     CheckError,
     ClockError,
-    JobError,
+    DestinationError,
     JobFileError,
     JobTimeoutError,
     LockedError,
     OverlapError,
+    SpanError,
     StoreNotFoundError,
 )
-from esanalytics.jobs import _run
+from esanalytics.jobs import _deadline, _run
 from esanalytics.jobs._jobs import exit_code
 from esanalytics.jobs._lock import locked
 
@@ -37,6 +38,15 @@ projection = "CODE:orders"
 schedule = "@daily"
 output = "latest.parquet"
 retries = 0
+"""
+
+
+SLEEPS = """
+@ea.reducer("slow", initial={{"n": 0}})
+def slow(state, event):
+    import time
+    time.sleep({seconds})
+    return {{"n": state["n"] + 1}}
 """
 
 
@@ -171,8 +181,26 @@ def test_windows_that_are_named_are_run_and_force_makes_them_again(tmp_path):
     ]  # fmt: skip
     assert told(jobs.run("daily", force=True, now=NOW)) == [("daily", 4, "done", "forced")]
     assert [o.window.start.day for o in jobs.run_due(now=NOW)] == [1]
-    (failed,) = jobs.run("daily", since="2026-03-04", until="2026-03-09", now=NOW)
-    assert isinstance(failed.error, JobError)
+
+
+@pytest.mark.parametrize("span", [{"until": "2026-03-09"}, {"since": "2026-03-02T05:00"}, {"since": "2026-03-06"}])
+def test_windows_that_are_none_or_not_finished_are_refused_before_anything_is_run(tmp_path, span):
+    jobs = shop(tmp_path, DAILY + LATEST)
+    with pytest.raises(SpanError):
+        jobs.run(**span, now=NOW)
+    assert not (tmp_path / "out").exists()
+    assert jobs.history("daily") == jobs.history("latest") == []
+
+
+def test_what_is_up_to_date_does_not_count_as_done_beside_what_fails(tmp_path):
+    shop(tmp_path, LATEST).run_due(now=NOW)
+    other = LATEST.replace("jobs.latest", "jobs.other").replace("latest.parquet", "jobs.toml/x.parquet")
+    jobs = jobs_of(tmp_path, LATEST + other)
+    current, failed = jobs.run("latest", "other", now=NOW)
+    assert (current.reason, failed.phase) == ("up to date", "failed")
+    assert exit_code([current, failed]) == 1
+    append(tmp_path, event(50, "late"))
+    assert exit_code(jobs.run("latest", "other", now=NOW)) == 4
 
 
 def test_a_dry_run_writes_nothing(tmp_path):
@@ -267,6 +295,65 @@ def test_what_takes_too_long_is_stopped(tmp_path):
     assert not list(tmp_path.glob(".latest*"))
 
 
+def test_what_cannot_be_stopped_is_waited_for_in_python_and_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(_deadline, "_GRACE", 0.1)
+    text = LATEST.replace("orders", "slow") + 'timeout = "1s"\n'
+    slow = CODE + SLEEPS.format(seconds=0.3)
+    (outcome,) = shop(tmp_path / "waits", text, code=slow).run_due(now=NOW)
+    assert (outcome.phase, type(outcome.error)) == ("timed out", JobTimeoutError)
+    assert not list((tmp_path / "waits").rglob("*.part"))
+    shop(tmp_path / "told", text, code=slow)
+    errors, rows = [], []
+    jobs = jobs_of(
+        tmp_path / "told", text, overdue=lambda error: (errors.append(error), rows.extend(jobs.history("latest")))
+    )
+    assert jobs.run_due(now=NOW)[0].phase == "timed out"
+    assert [type(error) for error in errors] == [JobTimeoutError]
+    assert [(row.phase, row.error_type) for row in rows] == [("timed out", "JobTimeoutError")]
+
+
+def test_the_time_is_watched_in_every_attempt():
+    deadline = _deadline.Deadline("x", dt.timedelta(seconds=0.5))
+    with deadline:
+        pass
+    stopped = threading.Event()
+
+    class Busy:
+        def interrupt(self):
+            stopped.set()
+
+    with deadline:
+        deadline.watch(Busy())
+        assert stopped.wait(5)
+
+
+def test_a_full_disk_while_a_result_is_computed_is_told_with_its_remedy(tmp_path, monkeypatch):
+    jobs = shop(tmp_path, LATEST)
+    jobs.run_due(now=NOW)
+    before = files_of(tmp_path)
+
+    def stage(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_run, "stage", stage)
+    append(tmp_path, event(50, "late"))
+    (outcome,) = jobs.run_due(now=NOW)
+    assert isinstance(outcome.error, DestinationError)
+    assert "latest.parquet: No space left on device; make room there" in str(outcome.error)
+    assert files_of(tmp_path) == before
+
+
+def test_a_result_without_columns_makes_a_folder_too(tmp_path):
+    text = (
+        LATEST.replace("CODE:orders", "merged")
+        .replace("latest.parquet", "latest/")
+        .replace("retries", 'format = "parquet"\nfirst = 2026-02-01\nretries')
+    )
+    (outcome,) = shop(tmp_path, text, events=[event(24 * 30)]).run_due(now=NOW)
+    assert outcome.error is None
+    assert (tmp_path / "latest/_manifest.json").exists()
+
+
 def test_what_may_go_better_is_tried_again_and_nothing_else(tmp_path, monkeypatch):
     jobs = shop(tmp_path, LATEST.replace("retries = 0", 'retries = 3\nbackoff = "0s"'))
     calls = []
@@ -346,12 +433,24 @@ def test_somebody_who_wants_to_know_is_told(tmp_path):
     urls = f'notify = {{ url = "{at}/u", on_start = "{at}/s", on_success = "{at}/y", on_failure = "{at}/n" }}\n'
     jobs = shop(tmp_path, LATEST + urls)
     jobs.run_due(now=NOW)
+    (tmp_path / "latest.parquet").unlink()
+    (tmp_path / "latest.parquet").mkdir()
+    append(tmp_path, event(50))
+    assert jobs.run_due(now=NOW)[0].phase == "failed"
     server.shutdown()
     server.server_close()
-    assert heard == [("/s", "folding"), ("/u", "done"), ("/y", "done")]
-    append(tmp_path, event(50))
-    with pytest.warns(UserWarning, match="nobody was told of job 'latest'"):
+    assert heard == [
+        ("/s", "folding"),
+        ("/u", "done"),
+        ("/y", "done"),
+        ("/s", "folding"),
+        ("/u", "failed"),
+        ("/n", "failed"),
+    ]
+    (tmp_path / "latest.parquet").rmdir()
+    with pytest.warns(UserWarning, match="nobody was told of job 'latest': 127.0.0.1 ") as warned:
         assert jobs.run_due(now=NOW)[0].phase == "done"
+    assert len(warned) == 3
 
 
 def test_steps_are_told_with_run_job_and_window(tmp_path):
@@ -359,7 +458,9 @@ def test_steps_are_told_with_run_job_and_window(tmp_path):
     shop(tmp_path, "")
     jobs_of(tmp_path, LATEST, tell=lines.append).run_due(now=NOW)
     assert [line["phase"] for line in lines] == ["folding", "publishing", "done"]
-    assert all({"run", "job", "window"} <= set(line) for line in lines)
+    assert all({"run", "job", "window", "seconds"} <= set(line) for line in lines)
+    assert [line.get("rows") for line in lines] == [None, 5, 5]
+    assert [(line["number"], line["of"]) for line in lines[:2]] == [(1, 1)] * 2
 
 
 def test_watching_goes_on_until_it_is_stopped(tmp_path):
@@ -368,6 +469,33 @@ def test_watching_goes_on_until_it_is_stopped(tmp_path):
     threading.Timer(3, stop.set).start()
     jobs.watch(stop=stop, now=lambda: dt.datetime(2026, 3, 5, 12, tzinfo=dt.UTC))
     assert [row.phase for row in jobs.history("latest")] == ["done"]
+
+
+def test_watching_runs_each_job_when_it_is_due(tmp_path):
+    clock = [dt.datetime(2026, 3, 2, 23, 59, 30, tzinfo=dt.UTC)]
+    text = LATEST + LATEST.replace("latest", "other").replace("@daily", "15 6 * * *")
+    shop(tmp_path, text)
+    made, stop = [], threading.Event()
+
+    def tell(facts):
+        if facts["phase"] == "done":
+            made.append((facts["job"], f"{clock[0]:%d %H:%M:%S}", facts["window"][:10]))
+
+    def pause(seconds):
+        assert 1 <= seconds <= 3600
+        clock[0] += dt.timedelta(seconds=seconds)
+        if clock[0].day == 4 and clock[0].hour == 7:
+            stop.set()
+
+    jobs_of(tmp_path, text, tell=tell).watch(stop=stop, now=lambda: clock[0], every=3600, pause=pause)
+    assert made == [
+        ("latest", "02 23:59:30", "2026-03-01"),
+        ("other", "02 23:59:30", "2026-03-01"),
+        ("latest", "03 00:00:00", "2026-03-02"),
+        ("other", "03 06:15:00", "2026-03-02"),
+        ("latest", "04 00:00:00", "2026-03-03"),
+        ("other", "04 06:15:00", "2026-03-03"),
+    ]
 
 
 def test_a_name_that_is_none_gets_the_nearest(tmp_path):

@@ -48,7 +48,7 @@ def rendered(text, service="orders", tz=BERLIN):
         ("/abs/{service}/../{{x}}.csv", "/abs/{x}.csv"),
         ("file:///abs%20x/{date}.csv", "/abs x/2026-03-02.csv"),
         ("s3://bucket/{service}/{date}.csv", "s3://bucket/orders/2026-03-02.csv"),
-        ("sqlite:///{date}.db", "sqlite:///2026-03-02.db"),
+        ("sqlite:///{date}.db", "sqlite:////data/jobs/2026-03-02.db"),
         ("{start:%%Y%Y}", "/data/jobs/%Y2026"),
     ],
 )
