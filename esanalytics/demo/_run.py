@@ -18,12 +18,13 @@ __all__ = ["run"]
 _FOLDER = "demo-output"
 _MARKER = ".esanalytics-demo"
 _MARK = "Made by the demo of esanalytics, which makes it anew at its next run.\n"
-_OWN = ("shop", "sample", "orders.parquet", "orders.png")
+_LEDGER = ("jobs.ledger.sqlite", "jobs.ledger.sqlite-shm", "jobs.ledger.sqlite-wal", "jobs.ledger.sqlite.d")
+_OWN = ("shop", "sample", "orders.parquet", "orders.png", "jobs.toml", "exports", *_LEDGER)
 _DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def run(folder: str | Path | None = None, *, echo: Echo = print) -> Path:
-    """Make a store of the sample, show what it answers, and write a chart and the state beside it.
+    """Make a store of the sample, show what it answers, write a chart and the state beside it, and run its exports.
 
     The sample is ``data/`` of the working copy; where there is none, the same files are made first.
 
@@ -42,7 +43,7 @@ def run(folder: str | Path | None = None, *, echo: Echo = print) -> Path:
         >>> from tempfile import mkdtemp
         >>> lines = []
         >>> folder = run(mkdtemp(), echo=lines.append)
-        >>> sorted(path.name for path in folder.glob("*.*") if path.suffix)
+        >>> sorted(path.name for path in folder.glob("orders.*"))
         ['orders.parquet', 'orders.png']
     """
     began = time.perf_counter()

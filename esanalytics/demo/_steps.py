@@ -25,6 +25,7 @@ Echo = Callable[[str], object]
 
 _AN_INSTANT = "2026-01-27"
 _AN_ORDER, _BEFORE, _AFTER = "order-150", "2026-02-24", "2026-02-26"
+_FROM, _UP_TO = "2026-03-29", "2026-04-01"
 
 _LATE = """
 SELECT service, count(*) AS late, median(recorded_at - occurred_at) AS half, max(recorded_at - occurred_at) AS longest
@@ -170,13 +171,40 @@ def _files(demo: Demo) -> None:
     demo.echo(paragraph(f"{near(state)}   the state of {answer.num_rows} orders; {outcome}"))
 
 
+def _exports(demo: Demo) -> None:
+    from esanalytics.demo._exports import FILE, jobs_in, told  # noqa: PLC0415  an optional package is behind it
+
+    file, jobs = demo.folder / FILE, jobs_in(demo.folder)
+    text = (
+        f"{near(file)} says what the shop hands on every morning, and what must hold before anybody reads it. Here "
+        "are three days of two exports, one of them of 23 hours:"
+    )
+    demo.echo(paragraph(text))
+    demo.echo("")
+    demo.echo(command("jobs", "-f", file, "run", "orders", "payments", "--since", _FROM, "--until", _UP_TO))
+    demo.echo("")
+    demo.echo(columns(told(jobs.run("orders", "payments", since=_FROM, until=_UP_TO), demo.folder)))
+    demo.echo("")
+    demo.echo(paragraph("And the newest day of the others, as a scheduler would ask for it:"))
+    demo.echo("")
+    demo.echo(command("jobs", "-f", file, "run", "counts", "customers"))
+    demo.echo("")
+    demo.echo(columns(told(jobs.run("counts", "customers"), demo.folder)))
+    again = jobs.run("orders", "payments", since=_FROM, until=_UP_TO) + jobs.run("counts", "customers")
+    current = sum(outcome.reason == "up to date" for outcome in again)
+    demo.echo("")
+    demo.echo(paragraph(f"All of it once more: {current} of {len(again)} are up to date, and nothing is written."))
+
+
 def _go_on(demo: Demo) -> None:
-    shop, stock = demo.store.path, demo.folder / "stock.csv"
+    shop, stock, jobs = demo.store.path, demo.folder / "stock.csv", demo.folder / "jobs.toml"
     for words in (
         ("info", shop),
         ("sql", shop, _TYPES),
         ("state", shop, "esanalytics.demo:orders", "--at", _AFTER, "--key", _AN_ORDER),
         ("state", shop, "esanalytics.demo:stock", "--format", "csv", "-o", stock),
+        ("jobs", "-f", jobs, "status"),
+        ("jobs", "-f", jobs, "render", "systemd"),
     ):
         demo.echo(command(*words))
 
@@ -189,6 +217,7 @@ STEPS: tuple[tuple[str, Callable[[Demo], None]], ...] = (
     (f"{_AN_ORDER} as it was on {_BEFORE} and on {_AFTER}", _an_order),
     ("Something is wrong", _bug),
     ("A chart, and the state as a file", _files),
+    ("Exports on a schedule", _exports),
     ("Go on from here", _go_on),
 )
 """The title of each step, and what it does."""

@@ -40,7 +40,8 @@ def command(*words: str | Path) -> str:
     line = _INDENT + " ".join(quoted)
     if len(line) <= _WIDTH:
         return line
-    return f"{_INDENT}{' '.join(quoted[:-1])} \\\n{_INDENT * 2}{quoted[-1]}"
+    last = -2 if quoted[-2].startswith("--") else -1
+    return f"{_INDENT}{' '.join(quoted[:last])} \\\n{_INDENT * 2}{' '.join(quoted[last:])}"
 
 
 def columns(rows: Iterable[Mapping[str, Any]]) -> str:

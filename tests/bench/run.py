@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import appending
+import exporting
 import folding
 import footprint
 import travelling
@@ -29,6 +30,7 @@ _SMALL = {"events": 200_000, "streams": 10_000, "commits": 300}
 _FULL = {"events": 10_000_000, "streams": 500_000, "commits": 5_000}
 _LOAD = 1_000_000
 _FOREIGN = 100_000
+_HISTORY = 1_000_000
 _EIGHTH, _FIFTH = Aim(1 / 8, RATIO), Aim(1 / 5, RATIO)
 _FIVE_TIMES = Aim(5, RATIO, at_least=True)
 _FASTER = Aim(20, RATIO, at_least=True)
@@ -100,6 +102,11 @@ MEASURES = (
     Measure("bisect", "bisect, condition on a row ÷ history", Aim(1.2, RATIO), travelling.bisect),
     Measure("join", "join_asof less history ÷ ASOF JOIN with prepared versions", Aim(1.5, RATIO), travelling.join),
     Measure("reducer", "eventsourcing library ÷ state_at of a reducer", _FIVE_TIMES, travelling.reducer),
+    Measure("export-copy", "export of a state to Parquet ÷ COPY of the query", Aim(1.2, RATIO), exporting.copied),
+    Measure("export-job", "a whole run with three checks ÷ the same COPY", None, exporting.run_of_job),
+    Measure("export-refresh", "run, snapshot and 1 % after it ÷ without", _FIFTH, exporting.refreshed),
+    Measure("export-idle", "jobs run, 50 jobs, nothing to do, new process", Aim(1, "s"), exporting.idle),
+    Measure("export-memory", "export of a history, peak memory", Aim(1000, "MB"), exporting.memory),
     Measure("load-struct", "append from Arrow, struct data ÷ COPY with VARIANT", Aim(2, RATIO), appending.structs),
     Measure("load-struct-plain", "the same ÷ COPY of plain columns", None, appending.structs_typed),
     Measure("load-columns", "append from Arrow, payload columns ÷ COPY with VARIANT", Aim(2, RATIO), appending.columns),
@@ -196,7 +203,7 @@ def _sizes(given: argparse.Namespace) -> Sizes:
     default = _SMALL if given.small else _FULL
     events, streams, commits = (getattr(given, name) or default[name] for name in default)
     foreign = min(_FOREIGN, events // 10)
-    return Sizes(events, streams, commits, min(_LOAD, events), foreign)
+    return Sizes(events, streams, commits, min(_LOAD, events), foreign, min(given.history, events))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -206,6 +213,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--commits", type=int, help="of one event each; 5 thousand")
     parser.add_argument(
         "--small", action="store_true", help="a smoke test: 200 thousand events, 10 thousand streams, 300 commits"
+    )
+    parser.add_argument(
+        "--history", type=int, default=_HISTORY, help="versions of the history that is exported; 1 million"
     )
     parser.add_argument("--only", help="measures by name, or by the first part of it, with commas")
     parser.add_argument("--repeat", type=int, default=5, help="pairs of runs; 5")

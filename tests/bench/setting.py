@@ -34,6 +34,7 @@ class Sizes:
         commits: of one event each.
         load: events of one append.
         foreign: events that the other library folds.
+        history: versions of the history whose export is weighed, about.
     """
 
     events: int
@@ -41,6 +42,7 @@ class Sizes:
     commits: int
     load: int
     foreign: int
+    history: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """The demo as a whole: what it shows, what it writes, and what it leaves alone."""
 
+import csv
+import datetime as dt
+import json
 import re
 import shlex
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -11,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import esanalytics as ea
-from esanalytics.demo import _run, orders, run, truth
+from esanalytics.demo import _run, customers, orders, run, truth
 from esanalytics.demo._figures import figures
 from esanalytics.errors import StoreExistsError
 
@@ -112,6 +116,44 @@ def test_the_parquet_file_is_the_state_at_the_end(demo, store):
     assert written.num_rows == 320
 
 
+def test_it_ends_with_exports_that_are_all_done_and_then_up_to_date(demo):
+    ended = re.findall(r"^   (\w+) +(\w+) +(\d+)   (?:sqlite:///)?exports/", demo[1], re.MULTILINE)
+    assert [(job, phase) for job, phase, _ in ended] == [
+        *[("orders", "done")] * 3,
+        *[("payments", "done")] * 3,
+        ("counts", "done"),
+        ("customers", "done"),
+    ]
+    assert "8 of 8 are up to date" in demo[1]
+
+
+def test_the_exported_orders_are_the_state_at_the_end_of_the_days_in_berlin(demo, store):
+    ends = {"2026-03-29": "2026-03-29T22:00Z", "2026-03-30": "2026-03-30T22:00Z", "2026-03-31": "2026-03-31T22:00Z"}
+    files = sorted((demo[0] / "exports" / "orders").iterdir())
+    assert [file.stem for file in files] == list(ends)
+    for file in files:
+        until = dt.datetime.fromisoformat(ends[file.stem]) - dt.timedelta(microseconds=1)
+        assert pq.read_table(file).equals(ea.state_at(store, orders, until).order_by("order_id").arrow())
+
+
+def test_the_exported_payments_are_those_of_each_day(demo, store):
+    since = dt.datetime.fromisoformat("2026-03-28T23:00Z") - dt.timedelta(microseconds=1)
+    log = store.log.where(service="payments").since(since).at("2026-03-31T21:59:59.999999Z")
+    folders = sorted((demo[0] / "exports" / "payments").iterdir())
+    assert [folder.name for folder in folders] == [f"date=2026-03-{day}" for day in (29, 30, 31)]
+    lines = [line for folder in folders for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [json.loads(line)["event_id"] for line in lines] == [event["event_id"] for event in log.events()]
+
+
+def test_the_exported_counts_and_customers_are_all_there_are(demo, store):
+    with (demo[0] / "exports" / "counts.csv").open() as file:
+        counts = {(row["service"], row["type"]): int(row["events"]) for row in csv.DictReader(file)}
+    assert counts == {(name, type_): n for name, types in EXPECTED.types.items() for type_, n in types.items()}
+    with sqlite3.connect(demo[0] / "exports" / "shop.db") as database:
+        names = {name for (name,) in database.execute("select customer_id from customers")}
+    assert names == {row["customer_id"] for row in ea.state_at(store, customers)}
+
+
 def test_a_second_run_says_and_makes_the_same(demo):
     seconds = re.compile(r"took [\d.]+ s")
     assert seconds.sub("", demo[1]) == seconds.sub("", demo[2])
@@ -167,7 +209,7 @@ def test_each_command_it_prints_runs(demo):
         found = subprocess.run([SCRIPT, *words[1:]], check=False, capture_output=True, text=True)
         assert found.returncode == 0, f"{command}\n{found.stderr}"
         written = words[-1] if "-o" in words else None
-        assert Path(written).stat().st_size if written else found.stdout.strip()
+        assert Path(written).stat().st_size if written else (found.stdout + found.stderr).strip()
 
 
 def test_the_command_about_the_bug_names_the_bad_release(demo):

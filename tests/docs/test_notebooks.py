@@ -186,6 +186,42 @@ def test_the_replay_leads_to_the_event_that_did_it_and_takes_it_out(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_jobs_take_in_a_late_event_and_keep_what_a_check_rejects(tmp_path):
+    cells = run(FOLDER / "05_jobs.ipynb", tmp_path)
+    monday, tuesday = "2026-02-16T06:15", "2026-02-17T06:15"
+    events = orders_of_the_shop()
+    first = [event for event in events if event["recorded_at"] < monday]
+    second = [event for event in events if monday <= event["recorded_at"] < tuesday]
+    assert f"appended={len(first)}," in plain(cells["arrived"])
+    assert plain(cells["typo"]) == "/typo.toml:6: defaults.schedul: unknown key; did you mean 'schedule'?\n"
+    assert plain(cells["validate"]) == "[]"
+    days = [("daily", "12 Feb"), ("daily", "13 Feb"), ("daily", "14 Feb"), ("daily", "15 Feb"), ("orders", "15 Feb")]
+    assert re.findall(r"^\d +(\w+) +(\d+ Feb) +due$", plain(cells["due"]), re.MULTILINE) == days
+    known = len({event["stream_id"] for event in first if event["occurred_at"] < "2026-02-16"})
+    assert plain(cells["run"]).endswith(f"orders  15 Feb  due  done{known:6}")
+    assert plain(cells["again"]) == "[]"
+    assert f"appended={len(second)}," in plain(cells["arrive"])
+    assert re.findall(r"^\d +(\w+) +(\d+ Feb) +(.*?) +(done|rejected) ", plain(cells["run-tuesday"]), re.MULTILINE) == [
+        ("daily", "16 Feb", "due", "done"),
+        ("daily", "15 Feb", "late events", "done"),
+        ("orders", "16 Feb", "due", "rejected"),
+    ]
+    [late] = [event["type"] for event in second if event["occurred_at"] < "2026-02-16"]
+    then = sum(event["type"] == late and event["occurred_at"][:10] == "2026-02-15" for event in first)
+    assert re.search(rf"{late} +{then + 1} +{then}$", plain(cells["late-event"]))
+    assert "failed min(balance) >= 0 (MIN(balance) = -79.50); the old output stays" in plain(cells["error"])
+    assert f"{known} orders, the least balance is 0.00" in plain(cells["old"])
+    assert re.findall(r"order-\d+.*", plain(cells["old"])) == ["order-123  refunded  79.50   159.00  -79.50"]
+    assert re.findall(r"^\d +(\w+) +(\d+ Feb) +\d+ +(\w+)$", plain(cells["status"]), re.MULTILINE) == [
+        ("daily", "16 Feb", "False"),
+        ("orders", "15 Feb", "True"),
+    ]
+    assert len(re.findall(r"^\d .*done$", plain(cells["history"]), re.MULTILINE)) == 6
+    assert "OnCalendar=*-*-* 06:15:00 UTC\nPersistent=true" in plain(cells["render"])
+    assert re.fullmatch(r"\((\d+), \1\)", plain(cells["export"]))
+    assert list(tmp_path.iterdir()) == []
+
+
 def git(where, *words, date=None):
     names = ["-c", "user.name=Zoë\u2028Q", "-c", "user.email=z@example.org", "-c", "commit.gpgsign=false"]
     done = subprocess.run(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import esanalytics as ea
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CHANGELOG.md", "data/README.md", "notebooks/README.md"]
@@ -27,10 +29,29 @@ def commands(program):
     return [line.removeprefix("$ ") for line in lines if line.startswith(f"$ {program} ")]
 
 
+def transcript():
+    """Each command of the program, with the lines that it is said to print."""
+    found = []
+    for line in "".join(blocks("console")).splitlines():
+        if line.startswith("$ "):
+            found.append((line.removeprefix("$ "), []))
+        else:
+            found[-1][1].append(line)
+    return [(command, said) for command, said in found if command.startswith("esanalytics ")]
+
+
+def pattern(said):
+    """Let each line be itself, but for what stands in for it as `…`; a line of that alone is any lines."""
+    lines = ["(?:.*\n)*?" if line == "…" else re.escape(line).replace("…", ".*") + "\n" for line in said]
+    return "".join(lines)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A current directory that has the sample, and nothing else."""
+    """A current directory that has the sample, the files that are shown in TOML, and nothing else."""
     shutil.copytree(ROOT / "data", tmp_path / "data")
+    for block in blocks("toml"):
+        (tmp_path / block.split()[1]).write_text(block)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -62,12 +83,42 @@ def test_every_block_of_python_runs_in_order_and_gives_the_answers_it_states(fol
 @pytest.mark.slow
 def test_every_command_of_the_program_runs(folder):
     (folder / "tickets.csv").write_text("ticket,what,when,hours\n17,Opened,2026-03-02 09:15,\n")
-    found = commands("esanalytics")
+    with ea.Store.create("shop") as store:  # which the first program made
+        store.append(ea.sources.jsonl("data/*.jsonl"), progress=False)
+    found = transcript()
     assert len(found) >= 7
-    for command in found:
+    for command, said in found:
         words = [SCRIPT, *shlex.split(command)[1:]]
         run = subprocess.run(words, cwd=folder, check=False, capture_output=True, text=True)
         assert run.returncode == 0, f"{command}\n{run.stderr}"
+        assert not said or re.fullmatch(pattern(said), run.stdout + run.stderr), f"{command}\n{run.stdout}{run.stderr}"
+
+
+def test_the_file_of_jobs_and_its_commands_are_ten_lines():
+    [shown] = blocks("toml")
+    lines = [line for line in shown.splitlines() if line and not line.startswith("#")]
+    beside = [re.match(r"esanalytics jobs (?!list)", command) for command in commands("esanalytics")]
+    assert len(lines) + sum(map(bool, beside)) == 10
+
+
+def test_the_table_of_the_jobs_commands_has_each_of_them_and_the_codes_are_those_of_the_help():
+    text = subprocess.run([SCRIPT, "jobs", "--help"], check=True, capture_output=True, text=True).stdout
+    listed = re.findall(r"^  ([a-z]+)  ", text[text.index("Commands:") :], re.MULTILINE)
+    assert re.findall(r"^\| `jobs (\w+)", README, re.MULTILINE) == listed
+    told = " ".join(text.split()).partition("Exit codes: ")[2].partition(".")[0]
+    codes = re.findall(r"(?:^|; )(\d+) ", told)
+    ours = README[README.index("`jobs run` ends with 0") :].split("\n\n")[0]
+    assert re.findall(r"\b(\d+) if", ours) == codes
+
+
+def test_every_key_of_a_job_that_it_names_is_one():
+    from esanalytics.jobs._keys import INGEST, JOB  # noqa: PLC0415  the words of the file
+
+    section = README[README.index("A job asks for a `projection`") :].split("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", section)) | set(re.findall(r"`(\w+) = ", section))
+    kinds = {"events", "counts", "merged", "state", "history", "diff"}
+    assert len(named) > 8
+    assert named - kinds <= set(JOB) | set(INGEST)
 
 
 def test_the_commands_show_each_command_of_the_program():
@@ -85,8 +136,6 @@ def test_every_target_of_make_is_one():
 
 
 def test_the_words_of_the_library_that_it_names_exist():
-    import esanalytics as ea  # noqa: PLC0415  the README's own way to import it
-
     named = set(re.findall(r"\bea\.([A-Za-z_]+(?:\.[a-z_]+)?)", README))
     assert "state_at" in named
     missing = []
@@ -134,8 +183,6 @@ def test_headings_are_sentences_and_no_word_sells(page):
 
 
 def test_it_shows_nothing_that_does_not_exist_yet():
-    import esanalytics as ea  # noqa: PLC0415
-
     absent = [name for name in ABSENT if not hasattr(ea, name)]
     shown = set(re.findall(r"`(?:ea\.)?(\w+)", README)) | set(re.findall(r"\bea\.(\w+)", README))
     assert shown.isdisjoint(absent)
