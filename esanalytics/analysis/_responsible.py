@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from esanalytics.analysis._changes import same
+from esanalytics.analysis._places import place_of
 from esanalytics.projections import Projection, column_names
 from esanalytics.store import Log
 from esanalytics.timetravel import Definition, explain, history
@@ -19,11 +21,12 @@ MOST_TEXT = 20_000
 """The most characters of a payload that is held."""
 
 _MANY = 60  # columns, beyond which explaining all of them would take long
+_AMONG = "WHERE position IN (SELECT unnest($positions::BIGINT[])) AND event_id IN (SELECT unnest($wanted::VARCHAR[]))"
 _PAYLOADS = f"""
-WITH found AS (SELECT position, CAST(data AS JSON)::VARCHAR AS text
-FROM events WHERE position IN (SELECT unnest($wanted::BIGINT[])))
-SELECT position, left(text, {MOST_TEXT}) AS data, strlen(text) AS size FROM found
+WITH found AS (SELECT event_id, version, CAST(data AS JSON)::VARCHAR AS text FROM events {_AMONG})
+SELECT event_id, version, left(text, {MOST_TEXT}) AS data, strlen(text) AS size FROM found
 """
+_ENVELOPES = f"SELECT event_id, service, version FROM events {_AMONG}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,10 @@ def responsible(
     logs: tuple[Log, Log],
     window: tuple[dt.datetime, dt.datetime] | None,
 ) -> list[Responsible]:
-    """List the events that made a difference of one key, in order of time.
+    """List the events that made a difference of one key, in the order of a fold.
+
+    Where the projection has more than 60 columns, explaining each would take long: what an event did is then read from
+    the versions of the row, so that an event counts for the columns whose values it changed, and none is passed over.
 
     Args:
         projection: what is folded.
@@ -103,13 +109,13 @@ def responsible(
     read = _by_versions if is_wide else _by_explaining
     if window is not None:
         events = [e for e in read(logs[1], projection, wanted, window[1]) if e.effective_at > window[0]]
-        return _with_payloads([_told("between", event) for event in events], logs)
+        return _completed([_told("between", event) for event in events], logs)
     left, right = ({event.event_id: event for event in read(log, projection, wanted, None)} for log in logs)
     found = [_told("left only", event) for name, event in left.items() if name not in right]
     found += [_told("right only", event) for name, event in right.items() if name not in left]
     both = ((left[name], event) for name, event in right.items() if name in left)
     found += [_told("changed", new, old) for old, new in both if old.meaning != new.meaning]
-    return _with_payloads(sorted(found, key=lambda event: (event.effective_at, event.position)), logs)
+    return _completed(found, logs)
 
 
 def _by_explaining(log: Log, projection: Definition, key: Any, at: dt.datetime | None) -> list[_Event]:  # noqa: ANN401
@@ -136,15 +142,21 @@ def _by_versions(log: Log, projection: Definition, key: Any, at: dt.datetime | N
     *own, begins, _, event_id, type_, position = result.columns
     columns = own[len(key) if isinstance(key, tuple) else 1 :]
     rows = list(result)
-    services = _services(log, [row[position] for row in rows])
-    places = [(row[begins], row[type_], services.get(row[position], ""), row[event_id], row[position]) for row in rows]
-    made = [(place, row) for place, row in zip(places, rows, strict=True)]
+    made = [((row[begins], row[type_], "", row[event_id], row[position]), row) for row in rows]
     ended = [(place, None) for place in _endings(log, projection, key, at, columns[0])]
+    places = [place for place, _ in (*made, *ended)]
+    known = {row["event_id"]: row for row in log.sql(_ENVELOPES, _ids((place[3], place[4]) for place in places))}
+
+    def in_order(found: tuple[tuple[dt.datetime, str, str, str, int], Any]) -> Any:  # noqa: ANN401  what sorts
+        time, _, _, event_id, position = found[0]
+        return place_of(time, known[event_id]["version"] if event_id in known else None, position)
+
     before: Mapping[str, Any] = {}
     events = []
-    for place, row in sorted([*made, *ended], key=lambda found: (found[0][0], found[0][4])):
+    for (time, kind, _, name, number), row in sorted([*made, *ended], key=in_order):
         after = {} if row is None else row
-        events.append(_Event(*place, tuple(_changes(columns, before, after))))
+        service = known[name]["service"] if name in known else ""
+        events.append(_Event(time, kind, service, name, number, tuple(_changes(columns, before, after))))
         before = after
     return events
 
@@ -165,13 +177,14 @@ def _endings(
 
 def _changes(own: Sequence[str], before: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[_Act]:
     for name in own:
-        if row.get(name) != before.get(name):
+        if not same(row.get(name), before.get(name)):
             yield _Act(name, "set", repr(row.get(name)), None)
 
 
-def _services(log: Log, positions: list[int]) -> dict[int, str]:
-    query = "SELECT position, service FROM events WHERE position IN (SELECT unnest($wanted::BIGINT[]))"
-    return {row["position"]: row["service"] for row in log.sql(query, {"wanted": positions})}
+def _ids(events: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """Name events, by their ids; where they are read from is quickly found by their positions."""
+    found = list(events)
+    return {"wanted": [event_id for event_id, _ in found], "positions": [position for _, position in found]}
 
 
 def _told(side: Side, event: _Event, old: _Event | None = None) -> Responsible:
@@ -182,15 +195,16 @@ def _told(side: Side, event: _Event, old: _Event | None = None) -> Responsible:
     return Responsible(side, *place, touched, passed)
 
 
-def _with_payloads(events: list[Responsible], logs: tuple[Log, Log]) -> list[Responsible]:
-    """Read the payloads, of the right log where both show the event."""
-    of_left = [event.position for event in events if event.side == "left only"]
-    of_right = [event.position for event in events if event.side != "left only"]
-    found: dict[tuple[bool, int], tuple[str | None, int]] = {}
-    for log, positions, is_left in ((logs[0], of_left, True), (logs[1], of_right, False)):
-        if positions:
-            for row in log.sql(_PAYLOADS, {"wanted": positions}):
-                found[is_left, row["position"]] = (row["data"], int(row["size"] or 0))
-    nothing = (None, 0)
-    payloads = [found.get((event.side == "left only", event.position), nothing) for event in events]
-    return [replace(event, data=data, size=size) for event, (data, size) in zip(events, payloads, strict=True)]
+def _completed(events: list[Responsible], logs: tuple[Log, Log]) -> list[Responsible]:
+    """Put events in order, with their payloads; of the right log where both show them."""
+    found: dict[tuple[bool, str], Mapping[str, Any]] = {}
+    for log, is_left in ((logs[0], True), (logs[1], False)):
+        wanted = [(event.event_id, event.position) for event in events if (event.side == "left only") == is_left]
+        if wanted:
+            found |= {(is_left, row["event_id"]): row for row in log.sql(_PAYLOADS, _ids(wanted))}
+    whole = []
+    for event in events:
+        row = found.get((event.side == "left only", event.event_id), {})
+        place = place_of(event.effective_at, row.get("version"), event.position)
+        whole.append((place, replace(event, data=row.get("data"), size=int(row.get("size") or 0))))
+    return [event for _, event in sorted(whole, key=lambda each: each[0])]
