@@ -24,8 +24,9 @@ from esanalytics.analysis._changes import Row
 from esanalytics.plots._labels import counted
 from esanalytics.plots._theme import Theme
 from esanalytics.timetravel import nearest_names
-from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, close_all, page, write_whole
+from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, page, write_whole
 from esanalytics.widgets._canvas import LOOKS
+from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._differences import CSS
 from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of
 from esanalytics.widgets._lettering import written

@@ -19,12 +19,13 @@ from esanalytics.analysis._comparing import KINDS, Compared, Kind, Row, compared
 from esanalytics.analysis._responsible import Responsible
 from esanalytics.engines import Plan, Result
 from esanalytics.errors import EsAnalyticsError
+from esanalytics.plots._labels import counted
 from esanalytics.store import Log, Store, result
 from esanalytics.timetravel import Definition
-from esanalytics.widgets._bundle import THEME, bundle, close_all, page, png_of, write_whole
+from esanalytics.widgets._bundle import THEME, bundle, page, pinned, png_of, whole, write_picture, write_whole
+from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._differences import (
     CSS,
-    SIGNS,
     columns_table,
     entries_table,
     events_list,
@@ -36,6 +37,7 @@ from esanalytics.widgets._differences import (
     sides_table,
 )
 from esanalytics.widgets._markup import cut, escaped, note, told
+from esanalytics.widgets._palettes import SIGNS
 
 __all__ = ["Comparison", "compare"]
 
@@ -86,7 +88,7 @@ def compare(
         >>> ea.compare(store, orders, "2026-03-03", "2026-03-04")  # doctest: +SKIP
         >>> ea.compare(store, orders, store.log, store.log.without("type = 'CouponApplied'"))  # doctest: +SKIP
     """
-    return Comparison(compared(log, projection, left, right, key=key, known_at=known_at))
+    return Comparison(compared(log, projection, left, right, key=key, known_at=known_at), log)
 
 
 class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -97,8 +99,9 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         selection: the key of the row that is open; None: none is.
     """
 
-    def __init__(self, found: Compared) -> None:
+    def __init__(self, found: Compared, given: Store | Log | None = None) -> None:
         self.compared = found
+        self._given = found.log if given is None else given
         self.selection: tuple[Any, ...] | None = None
         self._lock = threading.RLock()
         self._kind: Kind | None = None
@@ -117,14 +120,17 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._where = ipywidgets.HTML()
         self._choice = ipywidgets.Dropdown(description="Open row", options=[("choose a row", None)])
         self._choice.layout.width = "min(100%, 30em)"
-        pager = [self._before, self._where, self._after]
+        self._again = ipywidgets.Button(description="Refresh", tooltip="compare what the log holds now")
+        self._told = ipywidgets.HTML()
+        pager = [self._before, self._where, self._after, self._again, self._told]
         bars = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in ([self._kinds], pager)]
         super().__init__([self._top, *bars, self._table, self._choice, self._drill])
-        self._top.value = f"<style>{THEME}{CSS}</style>{_view(self._summary())}"
         self._kinds.observe(lambda change: self._picked(change["new"]), "value")
         self._before.on_click(lambda _: self._turn(-_PAGE))
         self._after.on_click(lambda _: self._turn(_PAGE))
+        self._again.on_click(lambda _: self._refreshed())
         self._choice.observe(lambda change: self._chosen(change["new"]), "value")
+        self._head()
         self.show(None)
 
     def show(self, kind: Kind | None = None, *, start: int = 0) -> None:
@@ -156,6 +162,21 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self.selection = _as_tuple(key)
             self._drill.value = _view(self._guarded(lambda: self._drilled(_as_tuple(key))))
 
+    def refresh(self) -> str:
+        """Compare what the log holds now; return what came of it, in words. What is open stays so."""
+        with self._lock:
+            old = self.compared
+            found = compared(self._given, old.projection, old.left, old.right, key=old.key, known_at=old.known_at)
+            self.compared = found
+            self._head()
+            count = self._count()
+            self.show(self._kind, start=min(self._start, max(0, count - 1) // _PAGE * _PAGE))
+            if self.selection is not None:
+                self.drill(self.selection)
+        if (found.counts, found.columns) == (old.counts, old.columns):
+            return f"nothing new{pinned(self._given)}"
+        return f"{counted(found.total, 'row differs', 'rows differ')}; before, {old.total:,}"
+
     def rows(self, kind: Kind | None = None) -> Result:
         """Return one row per key that differs, in order of the key: how it differs and in which columns.
 
@@ -182,11 +203,11 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def spec(self) -> dict[str, Any]:
         """Return what makes the same view again: ``ea.compare(log, projection, **view.spec())``.
 
-        Views of logs are given as text only: to be read, and replaced by the views.
+        Instants are given as text. Views of logs are given as they are, which JSON cannot hold.
         """
         found = self.compared
-        left, right = found.names
-        spec: dict[str, Any] = {"left": left, "right": right}
+        sides = zip(("left", "right"), (found.left, found.right), found.names, strict=True)
+        spec: dict[str, Any] = {name: side if isinstance(side, Store | Log) else text for name, side, text in sides}
         if found.key is not None:
             spec["key"] = list(found.key) if isinstance(found.key, list | tuple) else found.key
         if found.known_at is not None:
@@ -204,8 +225,8 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return write_whole(path, text.encode("utf-8", "replace"))
 
     def to_png(self, path: str | os.PathLike[str]) -> Path:
-        """Write a picture: how many rows differ and how, and in which columns; return its path."""
-        return write_whole(path, png_of(picture(self.compared, self._name)))
+        """Write how many rows differ, how and in which columns as ``.png``, ``.svg`` or ``.pdf``; return its path."""
+        return write_picture(picture(self.compared, self._name), path, repr(self))
 
     def close(self) -> None:
         """Take the view, and all that it made, out of the kernel."""
@@ -217,6 +238,14 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _summary(self) -> str:
         return head(self.compared, self._name) + columns_table(self.compared.columns)
+
+    def _head(self) -> None:
+        self._top.value = whole(f"<style>{THEME}{CSS}</style>{_view(self._summary())}")
+
+    def _refreshed(self) -> None:
+        self._told.value = ""
+        told = self._guarded(lambda: escaped(self.refresh()))
+        self._told.value = whole(f'<span role="status">{told}</span>')
 
     def _picked(self, kind: Kind | None) -> None:
         with self._lock:
@@ -235,7 +264,7 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _fill(self) -> None:
         self._table.value = _view(self._guarded(self._page))
         count, end = self._count(), self._start + len(self._shown)
-        self._where.value = f"{self._start + 1:,} to {end:,} of {count:,} rows" if self._shown else "no rows"
+        self._where.value = f"{self._start + 1:,} to {end:,} of {counted(count, 'row')}" if self._shown else "no rows"
         self._before.disabled, self._after.disabled = self._start == 0, end >= count
         self._is_filling = True
         try:
@@ -282,8 +311,8 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
                     answered += 1
             parts.append(_static_row(row, events))
         left = found.total - len(rows)
-        notes = [f"the first {len(rows):,} of {found.total:,} rows; {left:,} are left out" if left > 0 else ""]
-        few = f"the events are given for {answered:,} of {len(rows):,} rows; in Python view.events(key) gives them"
+        notes = [f"the first {len(rows):,} of {counted(found.total, 'row')}; {left:,} left out" if left > 0 else ""]
+        few = f"with the events of {answered:,} of {counted(len(rows), 'row')}; in Python view.events(key) gives them"
         notes.append(few if answered < len(rows) else "")
         return f"<h3>Rows</h3>{note(notes)}{''.join(parts)}" if rows else ""
 
@@ -293,7 +322,7 @@ class Comparison(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return f"Comparison of {self._name}, {left} with {right}: rows {counts}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        return bundle(self, png_of(picture(self.compared, self._name)), repr(self), f"Bars. {self!r}")
+        return bundle(self, png_of(picture(self.compared, self._name), repr(self)), repr(self), f"Bars. {self!r}")
 
 
 def _static_row(row: Row, events: Sequence[Responsible] | None) -> str:
@@ -323,4 +352,4 @@ def _key(key: tuple[Any, ...]) -> str:
 
 
 def _view(body: str) -> str:
-    return f'<div class="ea-view"><div class="ea-compare">{body}</div></div>'
+    return whole(f'<div class="ea-view"><div class="ea-compare">{body}</div></div>')

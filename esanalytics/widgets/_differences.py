@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 
 from esanalytics.analysis._comparing import Compared, Difference, Entry, Kind, Row
 from esanalytics.analysis._responsible import Responsible
+from esanalytics.plots._labels import counted
 from esanalytics.widgets._markup import clock_of, code, cut, drawable, escaped, note, told, told_json
+from esanalytics.widgets._palettes import KINDS, SIGNS
 
 __all__ = [
     "CSS",
-    "SIGNS",
     "columns_table",
     "entries_table",
     "events_list",
@@ -24,7 +25,6 @@ __all__ = [
     "sides_table",
 ]
 
-SIGNS: dict[Kind, str] = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~"}
 _SIDES = {
     "between": "between the two instants",
     "left only": "only on the left",
@@ -35,7 +35,6 @@ _NO_ROW = '<span class="ea-null">no row</span>'
 _MOST_COLUMNS = 100
 _MOST_EVENTS = 200
 _TEXT = 200_000  # characters of all payloads of a row together
-_COLOURS = {"added": "#0a6b4f", "removed": "#a33b00", "changed": "#6a3d9a"}
 _HATCHES = {"added": "", "removed": "//", "changed": ".."}
 
 CSS = """
@@ -105,10 +104,10 @@ def columns_table(columns: Sequence[Difference]) -> str:
         f'<td class="ea-number">{_delta(found.delta)}</td></tr>'
         for found in columns[:_MOST_COLUMNS]
     )
-    heads = ("~ changed", "+ added", "\N{MINUS SIGN} removed", "sum, right less left")
+    heads = (*(f"{SIGNS[kind]} {kind}" for kind in ("changed", "added", "removed")), "sum, right less left")
     top = "".join(f'<th scope="col" class="ea-number">{title}</th>' for title in heads)
     left = len(columns) - _MOST_COLUMNS
-    more = f"{left:,} more columns, with fewer rows, are not shown; view.compared.columns has all" if left > 0 else ""
+    more = f"{counted(left, 'more column')} with fewer rows left out; view.compared.columns has all" if left > 0 else ""
     return (
         f"<h3>Columns</h3>{note([more])}"
         '<div class="ea-scroll" tabindex="0" role="region" aria-label="columns that differ">'
@@ -171,7 +170,9 @@ def entries_table(row: Row) -> str:
         for entry in row.first
     )
     left = row.differing - len(row.first)
-    return note([f"{left:,} more columns differ" if left > 0 else ""]) + _table_of_sides(rows)
+    return note([counted(left, "more column differs", "more columns differ") if left > 0 else ""]) + _table_of_sides(
+        rows
+    )
 
 
 def sides_table(
@@ -187,7 +188,7 @@ def sides_table(
         for name in names[:_MOST_COLUMNS]
     )
     over = len(names) - _MOST_COLUMNS
-    more = f"{over:,} more columns are not shown; view.rows() and ea.diff have them" if over > 0 else ""
+    more = f"{counted(over, 'more column')} left out; view.rows() and ea.diff have all" if over > 0 else ""
     return note([more]) + _table_of_sides(rows)
 
 
@@ -196,7 +197,7 @@ def _cell(side: Mapping[str, Any] | None, name: str) -> str:
 
 
 def _side_by_side(name: str, left: str, right: str, *, differs: bool) -> str:
-    sign = '<span class="ea-sign" aria-hidden="true">~</span> differs' if differs else ""
+    sign = f'<span class="ea-sign" aria-hidden="true">{SIGNS["changed"]}</span> differs' if differs else ""
     return (
         f'<tr class="{"ea-differs" if differs else ""}"><th scope="row">{escaped(cut(name, 120))}</th>'
         f'<td class="ea-value">{left}</td><td class="ea-value">{right}</td><td>{sign}</td></tr>'
@@ -218,7 +219,7 @@ def events_list(events: Sequence[Responsible]) -> str:
     shown = events[:_MOST_EVENTS]
     left = len(events) - len(shown)
     most = max(500, _TEXT // len(shown))
-    more = note([f"{left:,} later events are not shown; view.events(key) has them" if left else ""])
+    more = note([f"{counted(left, 'later event')} left out; view.events(key) has all" if left else ""])
     return more + "".join(_event(event, most) for event in shown)
 
 
@@ -242,7 +243,8 @@ def picture(found: Compared, name: str) -> Figure:
     figure = Figure(figsize=(9, 2.2 + 0.28 * max(3, len(columns))), dpi=90, layout="constrained", facecolor="white")
     rows, by_column = figure.subplots(1, 2, width_ratios=(2, 3))
     labels = [f"{SIGNS[kind]} {kind}" for kind in found.counts]
-    looks = {"color": [_COLOURS[kind] for kind in found.counts], "hatch": [_HATCHES[kind] for kind in found.counts]}
+    colours = KINDS["light"]
+    looks = {"color": [colours[kind] for kind in found.counts], "hatch": [_HATCHES[kind] for kind in found.counts]}
     bars = rows.barh(labels, list(found.counts.values()), edgecolor="white", **looks)
     rows.bar_label(bars, [f"{number:,}" for number in found.counts.values()], padding=3)
     rows.set_title("Rows", fontsize=10, loc="left")
@@ -250,7 +252,7 @@ def picture(found: Compared, name: str) -> Figure:
     start = [0] * len(columns)
     for kind in ("changed", "added", "removed"):
         counts = [getattr(column, kind) for column in columns]
-        by_column.barh(places, counts, left=start, color=_COLOURS[kind], hatch=_HATCHES[kind], edgecolor="white")
+        by_column.barh(places, counts, left=start, color=colours[kind], hatch=_HATCHES[kind], edgecolor="white")
         start = [a + b for a, b in zip(start, counts, strict=True)]
     by_column.set_yticks(list(places), [drawable(cut(column.name, 30)) for column in columns], parse_math=False)
     more = f", {len(columns)} of {len(found.columns):,}" if len(found.columns) > len(columns) else ""

@@ -16,6 +16,7 @@ import traitlets as t
 from esanalytics._instants import iso
 from esanalytics.analysis import (
     Chosen,
+    Density,
     Exploration,
     Fields,
     Flows,
@@ -35,7 +36,7 @@ from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._explorer_assets import explorer_css, explorer_module
 from esanalytics.widgets._explorer_flows import flows_data, layout_data
 from esanalytics.widgets._explorer_page import explorer_page
-from esanalytics.widgets._explorer_picture import explorer_png, ranked
+from esanalytics.widgets._explorer_picture import explorer_png, explorer_still, ranked
 
 __all__ = ["Explorer", "explore"]
 
@@ -191,8 +192,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         return write_whole(path, explorer_page(self._exploration, self._sight, repr(self)).encode("utf-8", "replace"))
 
     def to_png(self, path: str | Path) -> Path:
-        """Write a picture of the density; return its path."""
-        return write_whole(path, self._png())
+        """Write a picture of the density as ``.png``, ``.svg`` or ``.pdf``; return its path."""
+        return explorer_still(*self._drawn(), path)
 
     def close(self) -> None:
         """Close the view and all that belongs to it, in the page and in the kernel."""
@@ -215,7 +216,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         text = repr(self)
-        return bundle(self, self._png(), text, f"Events over time. {text}")
+        return bundle(self, explorer_png(*self._drawn()), text, f"Events over time. {text}")
 
     @property
     def _sight(self) -> Sight:
@@ -224,10 +225,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
     def _look(self, data: dict[str, Any]) -> None:
         self.canvas.sight = data
 
-    def _png(self) -> bytes:
+    def _drawn(self) -> tuple[Density, list[str]]:
+        """Return what the picture shows, and the names with a colour of their own."""
         sight, overview = self._sight, self._exploration.overview
         names = ranked(overview.density(None, sight.chosen, by=sight.by))
-        return explorer_png(overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by), names)
+        return overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by), names
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object = None) -> None:
         """Answer the page; runs on another thread. What goes wrong is told there, and it keeps what it shows."""

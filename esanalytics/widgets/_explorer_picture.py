@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from esanalytics.analysis import Density
 from esanalytics.plots._labels import counted, days, number_axis, time_axis
-from esanalytics.plots._theme import BEYOND, dress, empty, figure, legend, palette, sign
-from esanalytics.widgets._bundle import png_of
+from esanalytics.plots._theme import BEYOND, Theme, dress, empty, figure, legend, palette, sign
+from esanalytics.widgets._bundle import png_of, write_picture
 
-__all__ = ["explorer_png", "ranked"]
+__all__ = ["explorer_figure", "explorer_png", "explorer_still", "ranked"]
 
 _OTHERS = ("other", "(other)")
 
@@ -24,13 +27,35 @@ def ranked(whole: Density) -> list[str]:
 
 
 def explorer_png(density: Density, names: Sequence[str]) -> bytes:
+    """Draw a density as PNG of at most 100,000 bytes; the arguments are those of `explorer_figure`."""
+    return png_of(explorer_figure(density, names), _told(density))
+
+
+def explorer_still(
+    density: Density, names: Sequence[str], path: str | os.PathLike[str], theme: Theme = "light"
+) -> Path:
+    """Write a density as ``.png``, or as ``.svg`` or ``.pdf`` that can be printed in any size.
+
+    Raises:
+        ValueError: the path ends with none of these.
+        OSError: the disk refuses.
+    """
+    return write_picture(explorer_figure(density, names, theme), path, _told(density))
+
+
+def _told(density: Density) -> str:
+    return f"{counted(density.total, 'event')} over time, by {', '.join(density.names) or 'nothing'}"
+
+
+def explorer_figure(density: Density, names: Sequence[str], theme: Theme = "light") -> Figure:
     """Draw a density as stacked steps.
 
     Args:
         density: what to draw.
         names: those with a colour of their own, the biggest first; all others are drawn as one.
+        theme: ``"light"`` or ``"dark"``.
     """
-    drawn, colours = figure("light", (9, 2.6)), palette("light")
+    drawn, colours = figure(theme, (9, 2.6)), palette(theme)
     axes = drawn.add_subplot()
     dress(axes, colours)
     edges = days(np.linspace(density.start, density.end, density.counts.shape[1] + 1).round().astype(np.int64))
@@ -38,7 +63,7 @@ def explorer_png(density: Density, names: Sequence[str]) -> bytes:
     rows = {name: density.counts[density.names.index(name)] for name in names if name in density.names}
     rest = [counts for name, counts in zip(density.names, density.counts, strict=True) if name not in rows]
     for name, counts in [*rows.items(), *([("others", np.sum(rest, axis=0))] if rest else [])]:
-        look = sign(names.index(name) if name in rows else BEYOND, "light")
+        look = sign(names.index(name) if name in rows else BEYOND, theme)
         steps.append(axes.stairs(below + counts, edges, baseline=below, fill=True, color=look.colour))
         shown.append(name)
         below = below + counts
@@ -50,4 +75,4 @@ def explorer_png(density: Density, names: Sequence[str]) -> bytes:
     else:
         empty(axes, colours)
     axes.set_title(counted(density.total, "event"), loc="left", fontsize=10, color=colours.ink)
-    return png_of(drawn)
+    return drawn

@@ -1,4 +1,4 @@
-"""The colours of a picture where it may have but few: those of its theme, and what lies between them and its paper."""
+"""Signs and colours of what differs and of what kinds there are: one table for pages and pictures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from esanalytics.plots._theme import Theme, palette
-from esanalytics.widgets._panels import KINDS
-from esanalytics.widgets._timeline import FAINT
 
-__all__ = ["few_colours"]
+__all__ = ["FAINT", "KINDS", "NAMES", "SIGNS", "few_colours"]
+
+SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~"}
+"""What stands before a value that differs."""
+
+KINDS: dict[Theme, dict[str, str]] = {
+    "light": {"added": "#0a6b4f", "removed": "#a33b00", "changed": "#6a3d9a"},
+    "dark": {"added": "#5fd3ac", "removed": "#ffab7d", "changed": "#d1b3ff"},
+}
+"""The colours of what differs."""
+
+NAMES: dict[Theme, tuple[str, ...]] = {
+    "light": ("#0072b2", "#c44e00", "#007a5a", "#a8477f", "#7a6a00", "#2f6f8f", "#5b5b5b", "#6a3d9a"),
+    "dark": ("#56a8e0", "#f08a4b", "#3fc79a", "#e29ac3", "#e0cf4d", "#8fd0ea", "#b8b8b8", "#c3a2f0"),
+}
+"""The colours that tell names apart on a page."""
+
+FAINT = 0.3
+"""How strong a colour is where it stands for what is to come."""
 
 _SHADES = (1.0, 0.72, 0.45, 0.2)
 

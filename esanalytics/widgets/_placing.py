@@ -34,7 +34,7 @@ class Look:
 
     Attributes:
         hidden_types, hidden_services: whose events are left out.
-        window: the time that is drawn, in microseconds, the end excluded; None: all.
+        window: the time that is drawn, in microseconds, both ends included; None: all.
     """
 
     hidden_types: tuple[str, ...] = ()
@@ -60,9 +60,10 @@ class Placing:
         self.branch = branch
         self.lanes = lanes
         self.look = look
-        window = look.window or (0, 0)
-        first, end = np.searchsorted(branch.instants, window) if look.window else (0, len(branch))
-        self._within = slice(int(first), max(int(first), int(end)))
+        self._within = slice(0, len(branch))
+        if look.window is not None:
+            first, end = (int(np.searchsorted(branch.instants, us)) for us in (look.window[0], look.window[1] + 1))
+            self._within = slice(first, max(first, end))
         self.scale: Scale = scale_of(branch.instants[self._within])
         self.dense = int(self.shown.sum()) > MOST_DOTS
         off = np.array(sorted(branch.row_of[each] for each in skipped if each in branch.row_of), np.int64)

@@ -118,6 +118,9 @@ class Shell:
             control.options = tuple(self._found)
 
     def _link(self, control: w.Widget, name: str, trait: str) -> None:
-        """Tie a control to the canvas in the page, so that it works without the kernel."""
+        """Tie a control to the canvas in the page, so that it works without the kernel.
+
+        The canvas comes first: a page that opens late takes what it says, and not what the control was made with.
+        """
         setattr(control, name, getattr(self._canvas, trait))
-        self._links.append(w.jslink((control, name), (self._canvas, trait)))
+        self._links.append(w.jslink((self._canvas, trait), (control, name)))

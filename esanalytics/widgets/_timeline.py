@@ -18,12 +18,12 @@ from esanalytics.analysis._finding import is_failure
 from esanalytics.plots._labels import compact, counted, gap
 from esanalytics.plots._theme import BEYOND, Palette, Sign, Theme, palette, sign
 from esanalytics.widgets._lettering import fit, letters
+from esanalytics.widgets._palettes import FAINT
 from esanalytics.widgets._placing import MOST_DOTS, Ints, Placing
 
-__all__ = ["FAINT", "Timeline", "sign_of"]
+__all__ = ["Timeline", "sign_of"]
 
 _COLOURS = 9
-FAINT = 0.3
 _CELLS = 420
 _DENSE = 30
 """Fewer events than this need no density."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import ipywidgets
 
 from esanalytics.analysis._tracing import Traced, traced
 from esanalytics.engines import Result
+from esanalytics.errors import EsAnalyticsError
 from esanalytics.store import Log, Store
-from esanalytics.widgets._bundle import THEME, bundle, close_all, page, png_of, write_whole
+from esanalytics.widgets._bundle import THEME, bundle, page, pinned, png_of, whole, write_picture, write_whole
+from esanalytics.widgets._closing import close_all
+from esanalytics.widgets._markup import escaped
 from esanalytics.widgets._waterfall import CSS, picture, summary, waterfall
 
 __all__ = ["Trace", "trace"]
@@ -35,7 +39,7 @@ def trace(log: Store | Log, *, correlation_id: str | None = None, event_id: str 
     Example:
         >>> ea.trace(store, correlation_id="order-3")  # doctest: +SKIP
     """
-    return Trace(traced(log, correlation_id=correlation_id, event_id=event_id))
+    return Trace(traced(log, correlation_id=correlation_id, event_id=event_id), log)
 
 
 class Trace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -45,14 +49,27 @@ class Trace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         traced: the tree as data.
     """
 
-    def __init__(self, found: Traced) -> None:
+    def __init__(self, found: Traced, given: Store | Log | None = None) -> None:
         self.traced = found
-        shown = f'<style>{THEME}{CSS}</style><div class="ea-view">{waterfall(found)}</div>'
-        super().__init__([ipywidgets.HTML(shown)])
+        self._given = found.log if given is None else given
+        self._lock = threading.Lock()
+        self._shown, self._told = ipywidgets.HTML(), ipywidgets.HTML()
+        self._again = ipywidgets.Button(description="Refresh", tooltip="read what the log holds now")
+        self._again.on_click(lambda _: self._refreshed())
+        super().__init__([ipywidgets.HBox([self._again, self._told]), self._shown])
+        self._show()
 
     def events(self) -> Result:
         """Return the events of the tree, whole, in order of ``effective_at``, version, position."""
         return self.traced.events()
+
+    def refresh(self) -> str:
+        """Read what the log holds now; return what is new, in words."""
+        with self._lock:
+            found = traced(self._given, **self.spec())
+            more, self.traced = found.total - self.traced.total, found
+            self._show()
+        return f"{more:,} new {'event' if more == 1 else 'events'}" if more else f"nothing new{pinned(self._given)}"
 
     def spec(self) -> dict[str, Any]:
         """Return what makes the same view again: ``ea.trace(log, **view.spec())``."""
@@ -67,15 +84,26 @@ class Trace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return write_whole(path, text.encode("utf-8", "replace"))
 
     def to_png(self, path: str | os.PathLike[str]) -> Path:
-        """Write a picture of the first events; return its path."""
-        return write_whole(path, png_of(picture(self.traced)))
+        """Write a picture of the first events as ``.png``, ``.svg`` or ``.pdf``; return its path."""
+        return write_picture(picture(self.traced), path, repr(self))
 
     def close(self) -> None:
         """Take the view, and all that it made, out of the kernel."""
         close_all(self)
 
+    def _show(self) -> None:
+        self._shown.value = whole(f'<style>{THEME}{CSS}</style><div class="ea-view">{waterfall(self.traced)}</div>')
+
+    def _refreshed(self) -> None:
+        """Refresh for the button, which has nobody to tell what went wrong."""
+        try:
+            told = self.refresh()
+        except (EsAnalyticsError, OSError) as error:
+            told = str(error)
+        self._told.value = f'<span role="status">{escaped(whole(told))}</span>'
+
     def __repr__(self) -> str:
         return f"Trace of {self.traced.title}: {summary(self.traced)}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        return bundle(self, png_of(picture(self.traced)), repr(self), f"Waterfall. {self!r}")
+        return bundle(self, png_of(picture(self.traced), repr(self)), repr(self), f"Waterfall. {self!r}")

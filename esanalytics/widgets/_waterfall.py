@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 
 from esanalytics.analysis._tracing import Node, Traced
+from esanalytics.plots._labels import counted
 from esanalytics.widgets._markup import clock, code, cut, drawable, duration, escaped, note
+from esanalytics.widgets._palettes import NAMES
 
 __all__ = ["CSS", "MOST_NODES", "picture", "summary", "waterfall"]
 
@@ -18,7 +20,6 @@ MOST_NODES = 2_000
 _DEEPEST = 60  # lists in lists: browsers stop at some hundreds of elements
 _INDENTED = 12
 _TEXT = 2_000_000  # characters of all payloads together
-_COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a8477f", "#7a6a00", "#2f6f8f", "#5b5b5b", "#6a3d9a")
 _ROWS_OF_PICTURE = 40
 
 CSS = """
@@ -86,11 +87,11 @@ def summary(found: Traced) -> str:
     start, end = found.span
     missing = sum(node.kind == "missing" for node in found.nodes)
     parts = [
-        f"{found.total:,} event{'s' * (found.total != 1)}",
-        f"{len(found.services)} service{'s' * (len(found.services) != 1)}",
+        counted(found.total, "event"),
+        counted(len(found.services), "service"),
         f"{clock(start)} to {clock(end)} (UTC), {duration(end - start)}",
     ]
-    parts += [f"{missing} missing cause{'s' * (missing != 1)}"] if missing else []
+    parts += [counted(missing, "missing cause")] if missing else []
     return ", ".join(parts)
 
 
@@ -98,10 +99,10 @@ def waterfall(found: Traced) -> str:
     """Write a trace as HTML: lists in lists, a disclosure for each event, a checkbox for its effects."""
     shown = found.nodes[:MOST_NODES]
     left = len(found.nodes) - len(shown)
-    cut_off = f"{left:,} more are not shown; view.events() has them" if left else ""
+    cut_off = f"{left:,} more {'is' if left == 1 else 'are'} not shown; view.events() has all" if left else ""
     deep = any(node.depth > _DEEPEST for node in shown)
     flat = f"levels below {_DEEPEST} stand under level {_DEEPEST}" if deep else ""
-    kinds = {service: f"var(--ea-c{n % 8})" for n, service in enumerate(found.services)}
+    kinds = {service: f"var(--ea-c{n % len(NAMES['light'])})" for n, service in enumerate(found.services)}
     legend = "".join(
         f'<li><span class="ea-dot" style="--kind:{colour}"></span>{escaped(cut(name, 80))}</li>'
         for name, colour in list(kinds.items())[:24]
@@ -146,7 +147,7 @@ def _item(found: Traced, node: Node, colour: str, most: int) -> str:
     name = node.type if node.event is not None else f"missing {node.event_id}"
     fold = ""
     if node.effects and node.depth < _DEEPEST:
-        label = html.escape(f"show the {node.effects} effects of {cut(name, 80)}", quote=True)
+        label = html.escape(f"show the {counted(node.effects, 'effect')} of {cut(name, 80)}", quote=True)
         fold = f'<input type="checkbox" class="ea-fold" checked aria-label="{label}" title="{label}">'
     head = f'<li class="{"ea-asked" if asked else ""}" style="--in:{inside};--kind:{colour}">{fold}'
     cells = _cells(found, node, asked=asked)
@@ -204,11 +205,12 @@ def picture(found: Traced) -> Figure:
     axes = figure.subplots()
     names = {service: n for n, service in enumerate(found.services)}
     scale, unit = _scale(end - start)
+    colours = NAMES["light"]
     for row, node in enumerate(shown):
         if node.at is None:
             axes.plot([0], [row], marker="x", color="#5b5b5b", clip_on=False)
             continue
-        colour = _COLOURS[names[node.service] % len(_COLOURS)]
+        colour = colours[names[node.service] % len(colours)]
         x = (node.at - start) / scale
         if node.gap is not None:
             axes.plot(
@@ -222,7 +224,7 @@ def picture(found: Traced) -> Figure:
     axes.grid(axis="x", color="#dddddd")
     axes.spines[["top", "right", "left"]].set_visible(False)
     more = f"; the first {len(shown)} of {len(found.nodes):,} are drawn" if len(found.nodes) > len(shown) else ""
-    title = f"Trace of {drawable(cut(found.title, 60))}: {found.total:,} events{more}"
+    title = f"Trace of {drawable(cut(found.title, 60))}: {counted(found.total, 'event')}{more}"
     axes.set_title(title, fontsize=10, loc="left", parse_math=False)
     return figure
 

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 import ipywidgets
 import pytest
+from PIL import Image
 
 import esanalytics as ea
 from esanalytics.analysis._comparing import Difference, Entry, Row
@@ -104,7 +105,7 @@ def test_rows_are_paged_by_buttons(view):
 
 def test_a_kind_is_chosen_as_the_page_would_choose_it(view):
     view._kinds.set_state({"index": 2})
-    assert view._where.value == "1 to 1 of 1 rows"
+    assert view._where.value == "1 to 1 of 1 row"
     assert [label for label, _ in view._choice.options] == ["choose a row", "\N{MINUS SIGN} o-gone 📦 دفع"]
     view.show("added")
     assert view._kinds.value == "added"
@@ -149,8 +150,8 @@ def test_the_page_has_every_row_and_its_events_and_says_what_it_left_out(view, t
     monkeypatch.setattr(_comparison, "_STATIC_ROWS", 5)
     monkeypatch.setattr(_comparison, "_STATIC_SECONDS", -1.0)
     text = view.to_html(tmp_path / "x.html").read_text("utf-8")
-    assert "the first 5 of 27 rows; 22 are left out" in text
-    assert "the events are given for 0 of 5 rows" in text
+    assert "the first 5 of 27 rows; 22 left out" in text
+    assert "with the events of 0 of 5 rows" in text
 
 
 def test_the_bundle_has_the_widget_a_picture_and_a_line(view, tmp_path):
@@ -168,7 +169,38 @@ def test_the_spec_makes_the_same_view_again(store, view):
     one = compare(store, _ORDERS, at(0), at(5), key=_ALERT, known_at="2100-01-01")
     assert one.spec()["known_at"] == "2100-01-01T00:00:00.000000Z"
     assert compare(store, _ORDERS, **one.spec()).compared.counts == one.compared.counts
-    assert "without" in compare(store, _ORDERS, store.log, store.log.without(["e1"])).spec()["right"]
+    both = compare(store, _ORDERS, store.log, store.log.without("type = 'Placed'"))
+    assert both.compared.total
+    assert compare(store, _ORDERS, **both.spec())._top.value == both._top.value
+
+
+def test_refreshing_shows_what_the_store_holds_now(tmp_path):
+    store = ea.Store.create(tmp_path / "s")
+    row = {"service": "orders", "type": "Placed", "occurred_at": at(1), "data": {}}
+    store.append([{**row, "stream_id": "o-1"}])
+    view, still = (compare(given, _ORDERS, at(0), at(5)) for given in (store, store.log))
+    view.drill("o-1")
+    assert view.refresh() == "nothing new"
+    store.append([{**row, "stream_id": "o-2"}, {**row, "stream_id": "o-3"}])
+    assert "this is a view of a log" in still.refresh()
+    assert view.refresh() == "3 rows differ; before, 1"
+    assert view._where.value == "1 to 3 of 3 rows"
+    view._again.click()
+    assert "nothing new" in view._told.value
+
+
+def test_half_a_character_is_written_as_a_sign(store, tmp_path, monkeypatch):
+    view = compare(store, _ORDERS, at(0), at(5))
+    monkeypatch.setattr(type(view), "_name", "half \ud83d")
+    view._head()
+    assert "half ?" in view._top.value
+    for name in ("x.html", "x.png", "x.svg", "x.pdf"):
+        assert view.to_png(tmp_path / name) if not name.endswith("html") else view.to_html(tmp_path / name)
+    assert "half ?" in Image.open(tmp_path / "x.png").text["Description"]
+    data, metadata = view._repr_mimebundle_()
+    assert json.dumps([data["text/plain"], metadata], ensure_ascii=False).encode()
+    with pytest.raises(ValueError, match=r"give one of \.png, \.svg, \.pdf"):
+        view.to_png(tmp_path / "x.jpg")
 
 
 def test_rows_and_events_are_given_to_python(view):
@@ -216,7 +248,7 @@ def test_callbacks_may_come_from_several_threads(view):
         thread.join()
     assert failed == []
     view.show("changed")
-    assert view._where.value == "1 to 1 of 1 rows"
+    assert view._where.value == "1 to 1 of 1 row"
 
 
 def test_closing_leaves_nothing_behind(store):
@@ -237,7 +269,7 @@ def test_thousands_of_columns_are_cut_with_a_note():
     assert "1,960 more columns differ" in entries_table(row)
     sides = ({f"c{n}": n for n in range(2_000)}, {f"c{n}": n + 1 for n in range(2_000)})
     text = sides_table([], sides, sides[0])
-    assert "1,900 more columns are not shown" in text
+    assert "1,900 more columns left out" in text
     assert text.count("<tr") == 101
 
 

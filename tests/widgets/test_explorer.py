@@ -11,11 +11,11 @@ from matplotlib.colors import to_hex
 import esanalytics as ea
 from esanalytics.analysis import Chosen, flow
 from esanalytics.plots._theme import palette
-from esanalytics.widgets import _explorer, _explorer_picture
-from esanalytics.widgets._bundle import png_of
+from esanalytics.widgets import _explorer
 from esanalytics.widgets._explorer import explore
 from esanalytics.widgets._explorer_assets import explorer_module
 from esanalytics.widgets._explorer_flows import flows_data
+from esanalytics.widgets._explorer_picture import explorer_figure
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
@@ -225,16 +225,14 @@ def test_of_many_types_the_biggest_are_mapped_and_the_note_says_so(tmp_path):
     explorer.close()
 
 
-def test_the_picture_has_every_type_in_its_legend_and_the_colours_of_the_plots(tmp_path, monkeypatch, recwarn):
-    figures = []
-    monkeypatch.setattr(_explorer_picture, "png_of", lambda drawn: figures.append(drawn) or png_of(drawn))
+def test_the_picture_has_every_type_in_its_legend_and_the_colours_of_the_plots(tmp_path, recwarn):
     store = ea.Store.create(tmp_path / "s")
     names = ["_hidden", "日本語", "$x$", "Plain"]
     store.append([event(n, type=names[min(3, n % 7)]) for n in range(70)], progress=False)
     explorer = explore(store)
     explorer.to_png(tmp_path / "x.png")
     assert [str(warning.message) for warning in recwarn] == []
-    axes = figures[0].axes[0]
+    axes = explorer_figure(*explorer._drawn()).axes[0]
     shown = [text.get_text() for text in axes.get_legend().get_texts()]
     assert shown == ["Plain", "$x$", "_hidden", "□□□"]
     colours = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}

@@ -13,12 +13,12 @@ from matplotlib import _pylab_helpers
 from PIL import Image
 
 import esanalytics as ea
-from esanalytics.analysis._overview import Overview
+from esanalytics.analysis._overview import Chosen, Overview
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.widgets._lettering import fit, width, written
-from esanalytics.widgets._overview_picture import overview_png
+from esanalytics.widgets._overview_picture import overview_png, overview_still
 from esanalytics.widgets._picture import ReplayPicture
-from esanalytics.widgets._placing import Placing
+from esanalytics.widgets._placing import Look, Placing
 from esanalytics.widgets._scale import scale_of
 from esanalytics.widgets._telling import Teller, payload_lines
 
@@ -79,7 +79,7 @@ def test_cursor_and_words_say_what_the_session_says(replay, done, last):
         }[op]()
     replay.goto(last)
     picture = ReplayPicture(replay)
-    figure, scale = picture.figure(), scale_of(replay.branch.instants)
+    figure, scale = picture.figure(), Placing(replay.branch, "service", ())
     axes = figure.axes[0].get_position()
     told = words(figure)
     (cursor,) = lines(figure, "cursor")
@@ -249,3 +249,44 @@ def test_an_unknown_choice_is_refused_with_what_there_is(replay):
         ReplayPicture(replay, lanes="servce")
     with pytest.raises(ValueError, match="light"):
         ReplayPicture(replay, theme="blue")
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_a_whole_log_is_written_as_its_suffix_says(tmp_path, suffix, begins):
+    overview = Overview(session_of(tmp_path, orders(40)).log)
+    whole = overview_still(overview, "half \ud83d", tmp_path / f"all{suffix}", theme="dark")
+    part = overview_still(overview, "all", tmp_path / f"part{suffix}", chosen=Chosen(types=("Paid",)))
+    assert whole.read_bytes().startswith(begins)
+    if suffix == ".png":
+        told = [Image.open(path).text["Description"] for path in (whole, part)]
+        assert told[0].startswith("half ?: 40 events, 2026-03-01 00:00:00 to")
+        assert told[1].startswith("all: 10 events")
+        assert Image.open(whole).convert("RGB").getpixel((0, 0)) == (0x16, 0x19, 0x1D)
+    with pytest.raises(ValueError, match=r"give one of \.png, \.svg, \.pdf"):
+        overview_still(overview, "all", tmp_path / "all.jpg")
+
+
+def test_a_picture_says_of_itself_what_it_shows(replay):
+    found = Image.open(io.BytesIO(ReplayPicture(replay).png(3)))
+    assert found.text["Description"].startswith("Replay of one: event 3 of 40, PaymentFailed")
+
+
+def test_what_is_hidden_or_outside_the_window_is_not_drawn(replay):
+    replay.restore().goto(10)
+    first, last = (int(replay.branch.instants[row]) for row in (8, 15))
+    whole, part = (
+        Placing(replay.branch, "type", ()),
+        Placing(replay.branch, "type", (), Look(hidden_types=("Paid",), window=(first, last))),
+    )
+    assert np.flatnonzero(part.shown).tolist() == [8, 10, 11, 12, 14, 15]
+    assert (part.place(5), part.place(40), whole.kinds == part.kinds) == (0.0, 1.0, True)
+    assert "Paid" not in part.names
+    picture = ReplayPicture(replay, lanes="type")
+    before = picture.pixels()
+    picture.look = part.look
+    assert "40 events, 34 of them not shown" in " ".join(words(picture.figure()))
+    assert (picture.pixels() != before).any()
+    picture.look = Look(window=(0, 1))
+    assert "no events that are shown" in [text.get_text() for text in picture.figure().axes[0].findobj(mpl.text.Text)]
+    picture.look = Look()
+    assert (picture.pixels() == before).all()
