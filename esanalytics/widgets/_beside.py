@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import ipywidgets as w
 from PIL import Image
 
-from esanalytics.analysis import ReplaySession
-from esanalytics.analysis._alignment import Align, BesideRow, aligned, beside_rows, since_first
+from esanalytics.analysis import Align, BesideRow, ReplaySession, aligned, beside_rows, since_first
 from esanalytics.analysis._asking import choice
 from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._changes import Row
@@ -28,11 +27,10 @@ from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, page, write_w
 from esanalytics.widgets._canvas import LOOKS
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._differences import CSS
-from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of
+from esanalytics.widgets._leaving import picture_of, png_of_view, theme_of
 from esanalytics.widgets._lettering import written
 from esanalytics.widgets._markup import cut, duration, escaped, note
-from esanalytics.widgets._palettes import few_colours
-from esanalytics.widgets._picture import ReplayPicture
+from esanalytics.widgets._palettes import SIGNS, few_colours
 
 if TYPE_CHECKING:
     from esanalytics.widgets._replay import Replay
@@ -46,8 +44,7 @@ _OWN = ("window", "selection")
 """Looks that mean something for one entity only."""
 
 _SIDES = ("left", "right")
-_HOW = {"+": "right only", "\N{MINUS SIGN}": "left only", "~": "differs"}
-_KINDS = {"+": "added", "\N{MINUS SIGN}": "removed", "~": "changed"}
+_HOW = {"added": "right only", "removed": "left only", "changed": "differs"}
 _MOST_ROWS = 200
 _SMALLEST = 64  # pixels: smaller shows nothing
 
@@ -197,8 +194,8 @@ class Beside(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def differences(self) -> list[BesideRow]:
         """Return what differs between the rows at the two steps, in the order of the columns.
 
-        Each has ``path``, ``left``, ``right``, ``sign`` (``~``: both sides have a value) and, for numbers, ``delta``:
-        the right less the left. A side without a row has no values at all.
+        Each has ``path``, ``left``, ``right``, ``kind`` (``"changed"``: both sides have a value) and, for numbers,
+        ``delta``: the right less the left. A side without a row has no values at all.
         """
         return beside_rows(*(_standing(view).row for view in self._sides))
 
@@ -446,13 +443,13 @@ def _missing(at: _Standing) -> str:
 
 
 def _row(row: BesideRow, left: Row, right: Row) -> str:
-    kind = _KINDS[row.sign]
+    kind = row.kind
     cells = (_value(row.left, left, has=kind != "added"), _value(row.right, right, has=kind != "removed"))
     values = "".join(f'<td class="ea-value">{cell}</td>' for cell in cells)
     return (
         f'<tr><th scope="row">{escaped(cut(".".join(map(str, row.path)), 120))}</th>{values}'
-        f'<td><span class="ea-how ea-{kind}"><span class="ea-sign" aria-hidden="true">{row.sign}</span> '
-        f"{_delta(row) or _HOW[row.sign]}</span></td></tr>"
+        f'<td><span class="ea-how ea-{kind}"><span class="ea-sign" aria-hidden="true">{SIGNS[kind]}</span> '
+        f"{_delta(row) or _HOW[kind]}</span></td></tr>"
     )
 
 
@@ -493,7 +490,7 @@ def _themes(view: Replay) -> tuple[Theme, ...]:
 def _drawn(view: Replay, theme: Theme) -> bytes:
     if view.session is None:
         return png_of_view(view)
-    return ReplayPicture(view.session, theme=theme, lanes=lanes_of(view.canvas)).png()
+    return picture_of(view, theme).png()
 
 
 def _url(png: bytes) -> str:

@@ -12,11 +12,11 @@ from esanalytics.plots._theme import Theme
 from esanalytics.widgets._bundle import write_whole
 from esanalytics.widgets._canvas import LOOKS, ReplayCanvas
 from esanalytics.widgets._moving import write_moving, write_still
-from esanalytics.widgets._overview_picture import overview_png
+from esanalytics.widgets._overview_picture import overview_png, overview_still
 from esanalytics.widgets._overview_text import overview_text
 from esanalytics.widgets._page import replay_page
 from esanalytics.widgets._picture import ReplayPicture
-from esanalytics.widgets._placing import Lane
+from esanalytics.widgets._placing import Lane, Look
 
 if TYPE_CHECKING:
     from esanalytics.widgets._replay import Replay
@@ -55,8 +55,10 @@ def write_html(view: Replay, path: str | Path) -> Path:
 
 def write_png(view: Replay, path: str | Path) -> Path:
     """Write the picture of a view at its step, as ``.png``, ``.svg`` or ``.pdf``."""
+    scene = view.scene
     if view.session is None:
-        return write_whole(path, png_of_view(view))
+        window, theme = scene.window, theme_of(view.canvas)
+        return overview_still(scene.overview, scene.title, path, chosen=scene.chosen, window=window, theme=theme)
     return write_still(picture_of(view), path, view.session.step)
 
 
@@ -83,14 +85,19 @@ def export(view: Replay, what: str) -> Path:
 
 def png_of_view(view: Replay) -> bytes:
     """Draw the picture of a view for a notebook's output."""
+    scene = view.scene
     if view.session is None:
-        return overview_png(view.scene.overview, view.scene.title)
+        window, theme = scene.window, theme_of(view.canvas)
+        return overview_png(scene.overview, scene.title, chosen=scene.chosen, window=window, theme=theme)
     return picture_of(view).png()
 
 
-def picture_of(view: Replay) -> ReplayPicture:
-    """Return what draws a replay."""
-    return ReplayPicture(view.scene.entity, theme=theme_of(view.canvas), lanes=lanes_of(view.canvas))
+def picture_of(view: Replay, theme: Theme | None = None) -> ReplayPicture:
+    """Return what draws a replay; None: in the theme of the view."""
+    canvas = view.canvas
+    window = (canvas.window[0], canvas.window[1]) if canvas.window else None
+    look = Look(tuple(canvas.hidden_types), tuple(canvas.hidden_services), window)
+    return ReplayPicture(view.scene.entity, theme=theme or theme_of(canvas), lanes=lanes_of(canvas), look=look)
 
 
 def theme_of(canvas: ReplayCanvas) -> Theme:

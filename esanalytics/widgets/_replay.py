@@ -111,7 +111,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("ea-replay")
         self.canvas.on_msg(self._on_message)
         self.canvas.observe(self._on_page, list(_FOLLOWED))
-        self.canvas.observe(self._on_look, ["hidden_types", "hidden_services", "window"])
+        self.canvas.observe(self._on_look, ["hidden_types", "hidden_services", "window", "lanes"])
         try:
             self._show()
         except BaseException:
@@ -288,15 +288,15 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _show(self) -> None:
         """Show what there is now: one entity, or all."""
         self._listen(self.session)
-        self._on_look()
+        self._shell.show(*self.scene.kinds())
         if self._renderer == "matplotlib":
             self._show_pictures()
             return
+        self._on_look()
         if self.session is None:
             with self.canvas.hold_sync():
                 self.canvas.overview = overview_text(self.scene.overview, self.scene.title, chosen=self.scene.chosen)
                 self.canvas.model, self._told, self._sent = "", (), ()
-        self._shell.show(*self.scene.kinds())
         self._on_session()
         self._shell.steps(0 if self.session is None else len(self.session))
         if not self.children:
@@ -311,6 +311,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.children = [MatplotlibReplay(session, theme=theme, lanes=lanes, speed=self.canvas.speed)]
         for child in before:
             child.close()
+        self._on_look()
 
     def _listen(self, session: ReplaySession | None) -> None:
         """Follow this replay, and no other."""
@@ -359,12 +360,15 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 _FOLLOWED[change["name"]](self.session, change["new"])
 
     def _on_look(self, _: object = None) -> None:
-        """Follow the page's filter and window of all entities."""
-        if self.session is not None:
-            return
-        self.scene.choose(self.canvas.hidden_services, self.canvas.hidden_types)
-        window = self.canvas.window
-        self.scene.window = (window[0], window[1]) if window else None
+        """Follow the filter and the window of the page, or of who sets the traits."""
+        canvas = self.canvas
+        if self.session is None:
+            self.scene.choose(canvas.hidden_services, canvas.hidden_types)
+            self.scene.window = (canvas.window[0], canvas.window[1]) if canvas.window else None
+        for child in self.children if self._renderer == "matplotlib" else ():
+            look = {"hidden_types": canvas.hidden_types, "hidden_services": canvas.hidden_services}
+            lanes = {} if self.session is None else {"lanes": lanes_of(canvas)}
+            child.look(**look, window=canvas.window, **lanes)
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ import ipywidgets as w
 
 from esanalytics.widgets._canvas import ReplayCanvas
 from esanalytics.widgets._closing import close_all
+from esanalytics.widgets._named import NAMED, Names
 
 __all__ = ["Shell"]
 
@@ -49,7 +50,12 @@ class Shell:
         rows = [w.HBox([*self._made_entity(), self._search]), w.HBox([self._services, self._types]), self._player]
         for row in rows:
             row.layout.flex_flow = "row wrap"
-        self.box = w.Accordion([w.VBox(rows)], titles=("Filters and player",), selected_index=None)
+        self.box = w.Accordion(
+            [w.VBox([*rows, Names(layout=w.Layout(display="none"))])],
+            titles=("Filters and player",),
+            selected_index=None,
+        )
+        self.box.add_class(NAMED)
 
     def show(self, services: Sequence[Kind], types: Sequence[Kind]) -> None:
         """Offer these services and types, with their counts."""

@@ -360,6 +360,17 @@ def test_pictures_follow_what_python_does(opened):
     view.session.skip("e1").goto(3)
     assert picture._work.wait()
     assert (picture._slider.value, "off" in repr(view)) == (3, True)
+    view.canvas.hidden_types = ["Paid"]
+    assert picture.picture.look.hidden_types == ("Paid",)
+
+
+def test_a_picture_shows_what_is_not_hidden(opened, tmp_path):
+    view, page = opened(("shop", "one"))
+    whole = view.to_png(tmp_path / "whole.png").read_bytes()
+    page.put(hidden_types=["Paid"])
+    assert view.to_png(tmp_path / "part.png").read_bytes() != whole
+    view.back()
+    assert view.to_png(tmp_path / "all.svg").read_text().lstrip().startswith("<?xml")
 
 
 def test_beside_another(opened):
