@@ -18,7 +18,7 @@ from esanalytics.reducing import events_in_order
 from esanalytics.store import Log, names_of, result
 from esanalytics.timetravel import SqlProjection, Views, checked, compiled
 
-__all__ = ["Entity", "entity_of", "key_of_stream"]
+__all__ = ["Entity", "entity_of", "key_of_stream", "taking_part"]
 
 _STREAM = ("service", "stream_id")
 _NEAREST = 3
@@ -122,6 +122,16 @@ def entity_of(log: Log, projection: object, key: Any) -> Entity:  # noqa: ANN401
         found = _merged(log.where(service=stream[0], stream=stream[1])) if definition is None else definition
         return Entity(found, stream, definition is not None)
     return Entity(definition, _key_of(log, definition, key), given=True)
+
+
+def taking_part(log: Log, projection: object) -> Log:
+    """Narrow a log to the services and types that a projection says something of; and a little more."""
+    if not isinstance(projection, Projection):
+        return log
+    cases = [case for case in compiled(log, projection).plan.cases if case.rule is not None]
+    names = [{getattr(case, part) for case in cases} for part in ("service", "type")]
+    services, types = (None if None in found else sorted(found) for found in names)
+    return log.where(service=services, type=types)
 
 
 def key_of_stream(log: Log, projection: object, service: str, stream: str) -> Any:  # noqa: ANN401  a key

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from esanalytics._instants import iso
 from esanalytics.analysis._acts import fitting
 from esanalytics.analysis._branch import Branch, branch_of, real_branch
 from esanalytics.analysis._changes import Change, Row, changes
@@ -26,7 +27,7 @@ from esanalytics.errors import EngineError, EsAnalyticsError, ReducerError, Stor
 from esanalytics.projections import Reducer
 from esanalytics.store import Log, Store, as_log, folder_of
 
-__all__ = ["OnFoldError", "ReplaySession"]
+__all__ = ["OnFoldError", "ReplaySession", "in_words"]
 
 OnFoldError = Literal["skip", "stop", "raise"]
 _REPLACED = ("it was replaced by another one", "open it again, and replay that")
@@ -100,7 +101,11 @@ class ReplaySession:
         self._version = -1  # the first change makes it what it is
         self._marks: dict[str, int] = {}
         self._bookmarks: list[tuple[int, str]] = []
-        self._change(frozenset(skipped), {edit["event_id"]: dict(edit) for edit in edits})
+        given = {edit["event_id"]: dict(edit) for edit in edits}
+        for event_id in (known for known, edit in given.items() if "type" not in edit):
+            self._real.step_of(event_id)  # what changes an event needs one
+        self._change(frozenset(), given)
+        self.skip(*skipped)
         self._version = 0
         self.goto(step)
         self.bookmarks = bookmarks
@@ -112,6 +117,9 @@ class ReplaySession:
     def __len__(self) -> int:
         """Return the number of events: the last step."""
         return len(self._branch)
+
+    def __repr__(self) -> str:
+        return f"ReplaySession of {in_words(self)}"
 
     @property
     def step(self) -> int:
@@ -215,7 +223,13 @@ class ReplaySession:
                 listener()
 
     def goto(self, step: int | str | None) -> ReplaySession:
-        """Stand at a step, by its number (held within the bounds), or at an event, by its id; None: stay."""
+        """Stand at a step, by its number (held within the bounds), or at an event, by its id; None: stay.
+
+        At an instant: ``goto(replay.find("instant", at))``.
+
+        Raises:
+            ValueError: there is no such event.
+        """
         with self.held():
             wanted = self._branch.step_of(step) if isinstance(step, str) else step
             self._step = self._step if wanted is None else max(0, min(int(wanted), len(self)))
@@ -470,3 +484,18 @@ def _opens(folder: Path) -> bool:
     except (EsAnalyticsError, OSError):
         return False
     return True
+
+
+def in_words(session: ReplaySession) -> str:
+    """Say in a line what is replayed, and where it stands."""
+    with session.held():
+        title, size = session.entity.title, len(session)
+        if not size:
+            return f"{title}: no events"
+        days = [iso(day)[:10] for step in (1, size) if (day := session.instant(step)) is not None]
+        event, off = session.event(), len(session.skipped)
+        at = "before the first" if event is None else f"at {session.step} {event['type']}"
+        told = [f"{size:,} {'event' if size == 1 else 'events'}", "..".join(dict.fromkeys(days)), at]
+        told += [f"what-if: {off} off"] if off else []
+        told += [f"the fold fails there: {event['error']}"] if event and event["error"] else []
+        return f"{title}: {', '.join(told)}"

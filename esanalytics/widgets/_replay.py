@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import ipywidgets as w
-import traitlets
 
-from esanalytics._instants import iso
-from esanalytics.analysis import Align, ReplaySession, model_of
+from esanalytics.analysis import Align, ReplaySession, in_words, model_of
 from esanalytics.engines import Result
 from esanalytics.store import Log, Store
 from esanalytics.timetravel import nearest_names
 from esanalytics.widgets._beside import Beside, beside
 from esanalytics.widgets._bundle import bundle
-from esanalytics.widgets._canvas import LOOKS, ReplayCanvas
+from esanalytics.widgets._canvas import LOOKS, canvas_of
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of, write_gif, write_html, write_png
 from esanalytics.widgets._matplotlib import MatplotlibReplay
@@ -55,12 +53,13 @@ def replay(
         options: what `Replay.spec` gives, so that ``replay(log, projection, **view.spec())`` is the same view again.
             Of the replay: ``step`` (0: before all events), ``skipped`` (ids of events that are off), ``edits``,
             ``marks`` (steps by name), ``bookmarks``, ``on_error`` (``"skip"``, ``"stop"``, ``"raise"``). Of how it
-            looks: ``window`` (from, to; microseconds), ``slider`` (``"event"``, ``"time"``), ``clock``
-            (``"effective_at"``, ``"recorded_at"``, ``"position"``), ``lanes`` (``"type"``, ``"service"``,
-            ``"stream"``), ``speed`` (events per second, 0.25 to 100), ``pace`` (``"steady"``, or ``"live"``: with the
-            gaps that there were), ``loop``, ``fold_gaps``, ``hidden_types``, ``hidden_services``, ``search``, ``field``
-            (that is watched), ``pinned``, ``theme`` (``"auto"``, ``"light"``, ``"dark"``), ``diff`` (``"step"``,
-            ``"marks"``, ``"what-if"``), ``selection`` (ids of events).
+            looks: ``window`` (from, to: instants, or microseconds as `Replay.spec` gives them), ``slider``
+            (``"event"``, ``"time"``), ``clock`` (``"effective_at"``, ``"recorded_at"``, ``"position"``), ``lanes``
+            (``"type"``, ``"service"``, ``"stream"``), ``lane_order`` (``"first"``, ``"count"``, ``"duration"``,
+            ``"name"``), ``colour`` (as ``lanes``), ``speed`` (events per second, 0.25 to 100), ``pace`` (``"steady"``,
+            or ``"live"``: with the gaps that there were), ``loop``, ``fold_gaps``, ``hidden_types``,
+            ``hidden_services``, ``search``, ``field`` (that is watched), ``pinned``, ``theme`` (``"auto"``,
+            ``"light"``, ``"dark"``), ``diff`` (``"step"``, ``"marks"``, ``"what-if"``), ``selection`` (ids of events).
 
     Raises:
         UnknownKeyError: no event has the key; the message offers the nearest.
@@ -101,10 +100,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._sent: tuple[Any, ...] = ()
         given = {name: value for name, value in options.items() if name in _SESSION}
         self.scene = Scene(log, projection, key, given)
-        try:
-            self.canvas = ReplayCanvas(**{name: value for name, value in options.items() if name in LOOKS})
-        except traitlets.TraitError as error:
-            raise ValueError(str(error)) from error
+        self.canvas = canvas_of({name: value for name, value in options.items() if name in LOOKS})
         self._shell = Shell(self.canvas, self.scene.overview.entities if key is None else None, self._show_stream)
         super().__init__([])
         self._closed = False
@@ -160,7 +156,11 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self.scene.entity.state(step, real=real)
 
     def events(self) -> Result:
-        """Return the events that are selected; where none are, all of the entity, or all that are shown."""
+        """Return events.
+
+        Those that are selected, changed ones as they were changed, whether or not they are switched off. Where none are
+        selected, all of the entity that are not switched off; while all entities are shown, those that `log` shows.
+        """
         return self.scene.events(self.selection)
 
     def show(self, key: Any) -> Replay:  # noqa: ANN401  a value of the key's type
@@ -260,15 +260,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         session = self.session
         if session is None:
             return f"Replay of all entities: {self.scene.overview.events:,} events; pick one with view.show(key)"
-        title = self.scene.title
-        if not len(session):
-            return f"Replay of {title}: no events"
-        count = f"{len(session):,} {'event' if len(session) == 1 else 'events'}"
-        days = [iso(day)[:10] for step in (1, len(session)) if (day := session.instant(step)) is not None]
-        off = f", what-if: {len(session.skipped)} off" if session.skipped else ""
-        event = session.event()
-        at = "before the first" if event is None else f"at {session.step} {event['type']}"
-        return f"Replay of {title}: {count}, {'..'.join(days)}, {at}{off}"
+        return f"Replay of {in_words(session)}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         text = repr(self)

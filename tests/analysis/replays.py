@@ -252,7 +252,7 @@ def replayed(session, log, definition):
 
 def applied(found, before):
     """Apply changes to a row by their paths."""
-    row = copy.deepcopy(before) or {}
+    row = _apart(before) or {}
     for change in sorted(found, key=lambda each: each.kind == "removed" and -1 * _last(each.path)):
         *way, name = change.path
         part = functools.reduce(lambda parts, key: parts[key], way, row)
@@ -266,6 +266,20 @@ def applied(found, before):
             assert (name in part) == (change.kind == "changed") if isinstance(part, Mapping) else name < len(part)
             part[name] = change.after
     return row
+
+
+def _apart(value):
+    """Copy a value so that no two of its parts are one object, as they may be in a reducer's state."""
+    if isinstance(value, Mapping):
+        return {name: _apart(part) for name, part in value.items()}
+    return [_apart(part) for part in value] if isinstance(value, list) else value
+
+
+def _apart(value):
+    """Copy a value so that no two of its parts are one object, as they may be in a reducer's state."""
+    if isinstance(value, Mapping):
+        return {name: _apart(part) for name, part in value.items()}
+    return [_apart(part) for part in value] if isinstance(value, list) else value
 
 
 def _last(path):
