@@ -40,7 +40,8 @@ def funnel(
     Args:
         log: a store, or any view of one.
         steps: the types.
-        within: how long after the first step the others count, such as ``"7d"``; the end is included.
+        within: how long after the first step the others count, such as ``"7d"`` or ``"7 days"``; the end is
+            included.
         ax: where to draw; left out: on a new figure, which a notebook shows.
         theme: ``"light"`` or ``"dark"``.
         **kwargs: for ``Axes.barh``.
@@ -59,7 +60,8 @@ def funnel(
     limit = None if within is None else duration("within", within)
     known_types(seen, steps)
     found = reaching(seen, shown, limit)
-    title = f"Streams that came from {plain(shown[0])} to {plain(shown[-1])}"
+    further = f"Streams that came from {plain(shown[0])} to {plain(shown[-1])}"
+    title = further if len(shown) > 1 else f"Streams that had {plain(shown[0])}"
     axes, colours = begin(ax, theme, (9, min(1.5 + 0.75 * len(shown), _HIGHEST)), title)
     if not found.streams:
         empty(axes, colours)

@@ -26,6 +26,7 @@ from esanalytics.plots._theme import (
     on,
     palette,
     ready,
+    refuse,
     sign,
 )
 from esanalytics.store import Log, Store, as_log
@@ -38,6 +39,8 @@ _HIGH = 0.72  # of a row
 _WIDE = 5.6  # points that a character of a label takes
 _MOST_ROWS = 48
 _LISTED = 9  # values in the legend
+_MEANT = {"key": ("keys", "id", "ids", "entity", "entities"), "columns": ("column", "field", "fields")}
+"""Arguments, and words that callers have for them."""
 
 
 def state(
@@ -74,6 +77,7 @@ def state(
         >>> ea.plots.state(store, orders, ["status", "total"], key="order-42")  # doctest: +SKIP
     """
     ready(ax, theme)
+    refuse(kwargs, _MEANT)
     wanted = [columns] if isinstance(columns, str) else columns
     left = max(0, len(key) - _MOST_ROWS) if isinstance(key, list) else 0
     found = tracks(as_log(log), projection, wanted, key[:_MOST_ROWS] if left else key)

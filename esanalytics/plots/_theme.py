@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from matplotlib.artist import Artist, ArtistInspector
@@ -20,7 +21,6 @@ from matplotlib.patches import Rectangle
 from esanalytics.analysis._asking import choice
 from esanalytics.plots._labels import plain
 from esanalytics.plots._picture import NOTE, PictureFigure, new_axes, parent_of, points_wide
-from esanalytics.timetravel import nearest_names
 
 __all__ = [
     "BEYOND",
@@ -40,6 +40,7 @@ __all__ = [
     "palette",
     "ramp",
     "ready",
+    "refuse",
     "sign",
     "signs",
 ]
@@ -58,6 +59,9 @@ _METHODS: dict[type[Artist], tuple[Callable[..., Any], ...]] = {
     QuadMesh: (Axes.pcolormesh,),
     Line2D: (Axes.plot,),
 }
+
+_MEANT = {"ax": ("axes", "axis", "subplot"), "theme": ("style", "dark", "mode")}
+"""Arguments of all plots, and words that callers have for them."""
 
 _BARS = {"capsize", "ecolor", "error_kw", "log", "tick_label", "xerr", "yerr"}  # which `bar` takes out of the others
 _SMALL = 8.0
@@ -205,10 +209,11 @@ def looking(
         TypeError: what is drawn has no such property; the message offers the nearest.
         ValueError: something is given twice, under two names.
     """
+    refuse(given, _MEANT)
     known = _properties(kind) if given else ()
     for name in given:
         if name not in known:
-            raise TypeError(f"there is no {name!r} to set; {nearest_names(name, sorted(known))}")
+            raise TypeError(f"there is no {name!r} to set; {_offered(name, known)}")
     try:
         asked = normalize_kwargs(dict(given), kind)
     except TypeError as error:
@@ -216,6 +221,27 @@ def looking(
     gone = {name for name, others in (instead or {}).items() if not asked.keys().isdisjoint(others)}
     kept = {name: value for name, value in usual.items() if name not in gone}
     return {**normalize_kwargs(kept, kind), **asked}
+
+
+def refuse(given: Iterable[str], meant: Mapping[str, Sequence[str]]) -> None:
+    """Refuse words that a caller has for an argument of a plot, and offer it.
+
+    Args:
+        given: by the caller, beyond the arguments.
+        meant: by argument, the words for it.
+
+    Raises:
+        TypeError: one of the words is given.
+    """
+    for name in given:
+        for own, others in meant.items():
+            if name in others:
+                raise TypeError(f"there is no {name!r} to set; there is {own!r}")
+
+
+def _offered(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), 3)
+    return f"there is {' or '.join(map(repr, near))}" if near else "it is no argument, nor a property of matplotlib's"
 
 
 def _properties(kind: type[Artist]) -> frozenset[str]:

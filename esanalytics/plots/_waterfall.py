@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,7 +15,7 @@ from esanalytics.plots._picture import points_wide
 from esanalytics.plots._theme import MOST_ROWS, Palette, Sign, Theme, begin, finish, legend, looking, ready, signs
 from esanalytics.store import Log, Store
 
-__all__ = ["waterfall"]
+__all__ = ["drawn", "waterfall"]
 
 _INDENT = "\u2007\u2007"  # spaces as wide as digits
 _NEAR = 14  # points between a cause and its effect, below which the arrow goes straight
@@ -51,7 +53,13 @@ def waterfall(
         >>> ea.plots.waterfall(store, correlation_id="order-3")  # doctest: +SKIP
     """
     ready(ax, theme)
-    found = traced(log, correlation_id=correlation_id, event_id=event_id)
+    return drawn(traced(log, correlation_id=correlation_id, event_id=event_id), ax, theme, kwargs)
+
+
+def drawn(
+    found: Traced, ax: Axes | None = None, theme: Theme = "light", look: Mapping[str, Any] = MappingProxyType({})
+) -> Axes:
+    """Draw a tree that was found already, as `waterfall` does."""
     nodes = found.nodes[:MOST_ROWS]
     axes, colours = begin(
         ax, theme, (10, 1.6 + 0.27 * max(len(nodes), 3)), f"What caused what in {plain(found.title, 60)}"
@@ -62,10 +70,10 @@ def waterfall(
     at = _times(found)
     _arrows(axes, nodes, at, colours)
     for node in nodes:
-        _mark(axes, node, at[node.number], looks, colours, kwargs)
+        _mark(axes, node, at[node.number], looks, colours, look)
     axes.set_yticks(range(len(nodes)), [_label(node) for node in nodes], parse_math=False, ha="left")
     axes.tick_params(axis="y", length=0, labelcolor=colours.ink, pad=_pad(nodes))
-    shapes = [Line2D([], [], ls="", marker=look.marker, color=look.colour, ms=6.5) for look in looks.values()]
+    shapes = [Line2D([], [], ls="", marker=own.marker, color=own.colour, ms=6.5) for own in looks.values()]
     legend(axes, colours, shapes, list(looks))
     return finish(axes, theme, _note(found, nodes))
 
@@ -115,15 +123,17 @@ def _arrows(axes: Axes, nodes: tuple[Node, ...], at: list[float], colours: Palet
         axes.annotate("", end, begin_, arrowprops=look, zorder=1.6)
 
 
-def _mark(axes: Axes, node: Node, at: float, looks: dict[str, Sign], colours: Palette, kwargs: dict[str, Any]) -> None:
+def _mark(
+    axes: Axes, node: Node, at: float, looks: dict[str, Sign], colours: Palette, kwargs: Mapping[str, Any]
+) -> None:
     look = looks.get(node.service)
     fill = colours.paper if look is None else look.colour
     edge = colours.alert if look is None else colours.soft if node.is_outside else look.colour
     same = {"mfc": ("color", "markerfacecolor"), "mec": ("color", "markeredgecolor")}
-    drawn = looking(
+    asked = looking(
         Line2D, kwargs, same, marker=look.marker if look else "o", mfc=fill, mec=edge, ms=7, mew=1.4, ls="", zorder=3
     )
-    axes.plot([at], [node.number], **drawn)
+    axes.plot([at], [node.number], **asked)
     late = at > sum(axes.get_xlim()) / 2
     text = (
         "not in the log"

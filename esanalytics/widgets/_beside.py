@@ -23,7 +23,7 @@ from esanalytics.analysis._changes import Row
 from esanalytics.plots._labels import counted
 from esanalytics.plots._theme import Theme
 from esanalytics.timetravel import nearest_names
-from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, page, write_whole
+from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, page, suffixed, write_whole
 from esanalytics.widgets._canvas import LOOKS
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._differences import CSS
@@ -61,8 +61,9 @@ _CSS = """
 .ea-apart caption { text-align: start; padding: 2px 6px 6px; color: var(--ea-fg); overflow-wrap: anywhere; }
 .ea-apart caption span { display: block; color: var(--ea-muted); }
 .ea-apart caption .ea-null { display: inline; }
+.ea-compare.ea-apart td.ea-value, .ea-compare.ea-apart th[scope=row] { overflow-wrap: break-word; max-width: 20em; }
 .ea-compare.ea-apart td.ea-value { min-width: 4.5em; }
-.ea-apart th[scope=row] { overflow-wrap: anywhere; min-width: 5em; }
+.ea-apart th[scope=row] { min-width: 5em; }
 .ea-apart .ea-delta { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .ea-name { font-weight: 600; padding: 2px 8px; overflow-wrap: anywhere; }
 @container (min-width: 1200px) {
@@ -219,7 +220,7 @@ class Beside(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             f'<div class="ea-pictures">{figures}</div></div></main>'
         )
         text = page(self._title(str), body, CSS + _CSS + _PAGE)
-        return write_whole(path, text.encode("utf-8", "replace"))
+        return write_whole(suffixed(path, ".html", ".htm"), text.encode("utf-8", "replace"))
 
     def close(self) -> None:
         """Close both replays and all that belongs to them, in the page and in the kernel."""

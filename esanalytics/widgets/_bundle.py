@@ -8,7 +8,7 @@ import io
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from esanalytics.engines import Result
 from esanalytics.plots._theme import Theme
 from esanalytics.store import Log
 from esanalytics.widgets._palettes import KINDS, NAMES
@@ -32,8 +33,10 @@ __all__ = [
     "png_of",
     "said",
     "still_suffix",
+    "suffixed",
     "whole",
     "write_picture",
+    "write_rows",
     "write_whole",
 ]
 
@@ -180,19 +183,55 @@ def still_suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
+def suffixed(path: str | os.PathLike[str], *suffixes: str) -> Path:
+    """Return a path that ends with one of some suffixes, in either case.
+
+    Raises:
+        IsADirectoryError: it is a folder.
+        ValueError: it ends with something else.
+    """
+    target = _no_folder(path)
+    if target.suffix.lower() not in suffixes:
+        given = repr(target.suffix) if target.suffix else "a file without suffix"
+        raise ValueError(f"cannot write {given}; give a path that ends with {' or '.join(suffixes)}")
+    return target
+
+
+def _no_folder(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{str(target)!r} is a folder; give the path of a file in it")
+    return target
+
+
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write a file so that it is there whole, or as it was before; return its path.
 
     Raises:
         FileNotFoundError: there is no such folder.
+        IsADirectoryError: the path is a folder.
         OSError: the disk refuses.
     """
-    target = Path(path)
+    return _written(_no_folder(path), lambda beside: beside.write_bytes(content))
+
+
+def write_rows(found: Result, path: str | os.PathLike[str]) -> Path:
+    """Write an answer as ``.parquet``, whole or not at all; return its path.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: the path ends with something else.
+        OSError: the disk refuses.
+    """
+    return _written(suffixed(path, ".parquet"), lambda beside: found.write_parquet(str(beside)))
+
+
+def _written(target: Path, write: Callable[[Path], object]) -> Path:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(target.parent)!r}; make it, or give another path")
     beside = target.parent / f".{target.name[:100]}.{uuid.uuid4().hex}.tmp"
     try:
-        beside.write_bytes(content)
+        write(beside)
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)

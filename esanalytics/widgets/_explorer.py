@@ -31,7 +31,7 @@ from esanalytics.engines import Result
 from esanalytics.errors import EsAnalyticsError
 from esanalytics.store import Log, Store, as_log
 from esanalytics.timetravel._naming import nearest_names
-from esanalytics.widgets._bundle import THEME, bundle, write_whole
+from esanalytics.widgets._bundle import THEME, bundle, suffixed, write_rows, write_whole
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._explorer_assets import explorer_css, explorer_module
 from esanalytics.widgets._explorer_flows import flows_data, layout_data
@@ -57,13 +57,15 @@ def explore(log: Store | Log, **spec: Any) -> Explorer:  # noqa: ANN401  told in
 
     Raises:
         TypeError: there is no such argument; the message offers the nearest.
-        ValueError: an argument has no such value.
+        ValueError: an argument has no such value; or no event has one of the services or types.
 
     Example:
         >>> explorer = ea.explore(store, services=["orders"])  # doctest: +SKIP
         >>> explorer.events().df()  # doctest: +SKIP
     """
-    return Explorer(log, Sight.given(spec))
+    sight, exploration = Sight.given(spec), Exploration(as_log(log))
+    exploration.check(sight)
+    return Explorer(log, sight, exploration)
 
 
 class ExplorerCanvas(anywidget.AnyWidget):
@@ -85,10 +87,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         replayed: the replay that is shown beneath; None: none.
     """
 
-    def __init__(self, log: Store | Log, sight: Sight) -> None:
+    def __init__(self, log: Store | Log, sight: Sight, exploration: Exploration) -> None:
         self._given = log
         self._lock = threading.RLock()
-        self._exploration = Exploration(as_log(log))
+        self._exploration = exploration
         self.replayed: Any = None
         first = json.dumps(first_data(self._exploration, sight))
         self.canvas = ExplorerCanvas(overview=first, sight=sight.data())
@@ -108,6 +110,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     @chosen.setter
     def chosen(self, chosen: Chosen) -> None:
+        self._exploration.check(Sight(chosen=chosen))
         self._look({**self._sight.data(), **Sight(chosen=chosen).data(), "window": self.canvas.sight.get("window")})
 
     @property
@@ -140,8 +143,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     @property
     def python(self) -> str:
-        """The filter as Python, from a log named ``log``."""
-        return self._exploration.python(self._sight)
+        """The Python that opens the store and gives the events as they are filtered now; a whole program."""
+        return self._exploration.program(self._sight)
 
     @property
     def sql(self) -> str:
@@ -188,12 +191,22 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         return f"{more:,} new {'event' if more == 1 else 'events'}" if more > 0 else "nothing new"
 
     def to_html(self, path: str | Path) -> Path:
-        """Write one page that stands without Python and a network; its brush still counts. Return its path."""
-        return write_whole(path, explorer_page(self._exploration, self._sight, repr(self)).encode("utf-8", "replace"))
+        """Write one page that stands without Python and a network; its brush still counts. Return its path.
+
+        Raises:
+            ValueError: the path does not end with ``.html`` or ``.htm``.
+        """
+        target = suffixed(path, ".html", ".htm")
+        text = explorer_page(self._exploration, self._sight, self._exploration.title(self._sight))
+        return write_whole(target, text.encode("utf-8", "replace"))
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the events as they are filtered now as ``.parquet``; return its path."""
+        return write_rows(self.events(), path)
 
     def to_png(self, path: str | Path) -> Path:
         """Write a picture of the density as ``.png``, ``.svg`` or ``.pdf``; return its path."""
-        return explorer_still(*self._drawn(), path)
+        return explorer_still(*self._drawn(), path, chosen=self._sight.chosen)
 
     def close(self) -> None:
         """Close the view and all that belongs to it, in the page and in the kernel."""
@@ -211,12 +224,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         days = "..".join(iso(micros(edge))[:10] for edge in (overview.span[0], overview.span[1] - 1))
         types = len({row[1] for row in overview.types})
         parts = [f"{overview.events:,} events", days, f"{len(overview.services)} services", f"{types:,} types"]
-        filters = self.python.removeprefix("log")
+        filters = self._exploration.python(self._sight).removeprefix("log")
         return f"Explorer: {', '.join(parts)}" + (f"; shown: log{filters}" if filters else "")
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         text = repr(self)
-        return bundle(self, explorer_png(*self._drawn()), text, f"Events over time. {text}")
+        return bundle(self, explorer_png(*self._drawn(), chosen=self._sight.chosen), text, f"Events over time. {text}")
 
     @property
     def _sight(self) -> Sight:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from html import escape
 from typing import Any, cast
 
@@ -75,25 +75,14 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
                 self._lock.release()
         self._work.ask(self.session.step)
 
-    def look(
-        self,
-        *,
-        hidden_types: Iterable[str] = (),
-        hidden_services: Iterable[str] = (),
-        window: Sequence[int] | None = None,
-        lanes: Lane | None = None,
-    ) -> None:
+    def look(self, look: Look, lanes: Lane) -> None:
         """Show a part of the events in the timeline; the fold is that of all of them.
 
         Args:
-            hidden_types: whose events are left out.
-            hidden_services: likewise.
-            window: from an instant to another, both included, in microseconds; None or empty: all.
-            lanes: what has a lane; None: as it is.
+            look: which part, and how.
+            lanes: what has a lane.
         """
-        part = (int(window[0]), int(window[1])) if window else None
-        self.picture.look = Look(tuple(hidden_types), tuple(hidden_services), part)
-        self.picture.lanes = self.picture.lanes if lanes is None else lanes
+        self.picture.look, self.picture.lanes = look, lanes
         self._work.ask(self.session.step)
 
     def close(self) -> None:

@@ -15,10 +15,10 @@ from esanalytics.engines import Result
 from esanalytics.store import Log, Store
 from esanalytics.timetravel import nearest_names
 from esanalytics.widgets._beside import Beside, beside
-from esanalytics.widgets._bundle import bundle
+from esanalytics.widgets._bundle import bundle, write_rows
 from esanalytics.widgets._canvas import LOOKS, canvas_of
 from esanalytics.widgets._closing import close_all
-from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of, write_gif, write_html, write_png
+from esanalytics.widgets._leaving import lanes_of, look_of, png_of_view, theme_of, write_gif, write_html, write_png
 from esanalytics.widgets._matplotlib import MatplotlibReplay
 from esanalytics.widgets._matplotlib_overview import MatplotlibOverview
 from esanalytics.widgets._messages import answered
@@ -30,6 +30,7 @@ __all__ = ["Renderer", "Replay", "replay"]
 
 Renderer = Literal["canvas", "matplotlib"]
 
+_DRAWN = ("hidden_types", "hidden_services", "window", "lanes", "lane_order", "colour", "fold_gaps")
 _SESSION = ("step", "skipped", "edits", "marks", "bookmarks", "on_error")
 
 
@@ -107,7 +108,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("ea-replay")
         self.canvas.on_msg(self._on_message)
         self.canvas.observe(self._on_page, list(_FOLLOWED))
-        self.canvas.observe(self._on_look, ["hidden_types", "hidden_services", "window", "lanes"])
+        self.canvas.observe(self._on_look, list(_DRAWN))
         try:
             self._show()
         except BaseException:
@@ -242,8 +243,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write the selected events, or all where none are, as Parquet; return its path."""
-        self.events().write_parquet(str(path))
-        return Path(path)
+        return write_rows(self.events(), path)
 
     def close(self) -> None:
         """Close the view and all that belongs to it, in the page and in the kernel."""
@@ -358,9 +358,11 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.scene.choose(canvas.hidden_services, canvas.hidden_types)
             self.scene.window = (canvas.window[0], canvas.window[1]) if canvas.window else None
         for child in self.children if self._renderer == "matplotlib" else ():
-            look = {"hidden_types": canvas.hidden_types, "hidden_services": canvas.hidden_services}
-            lanes = {} if self.session is None else {"lanes": lanes_of(canvas)}
-            child.look(**look, window=canvas.window, **lanes)
+            if self.session is None:
+                hidden = {"hidden_types": canvas.hidden_types, "hidden_services": canvas.hidden_services}
+                child.look(**hidden, window=canvas.window)
+            else:
+                child.look(look_of(canvas), lanes_of(canvas))
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
         with self._lock:

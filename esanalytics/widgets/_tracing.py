@@ -9,12 +9,25 @@ from typing import Any
 
 import ipywidgets
 
+from esanalytics import _sql as sql
 from esanalytics.analysis._tracing import Traced, traced
 from esanalytics.engines import Result
 from esanalytics.errors import EsAnalyticsError
 from esanalytics.store import Log, Store
-from esanalytics.widgets._bundle import THEME, bundle, page, pinned, png_of, whole, write_picture, write_whole
+from esanalytics.widgets._bundle import (
+    THEME,
+    bundle,
+    page,
+    pinned,
+    png_of,
+    suffixed,
+    whole,
+    write_picture,
+    write_rows,
+    write_whole,
+)
 from esanalytics.widgets._closing import close_all
+from esanalytics.widgets._code import python_of
 from esanalytics.widgets._markup import escaped
 from esanalytics.widgets._waterfall import CSS, picture, summary, waterfall
 
@@ -79,13 +92,33 @@ class Trace(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {"correlation_id": found.correlation_id}
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write one page that needs no kernel and nothing from elsewhere; return its path."""
+        """Write one page that needs no kernel and nothing from elsewhere; return its path.
+
+        Raises:
+            ValueError: the path does not end with ``.html`` or ``.htm``.
+        """
+        target = suffixed(path, ".html", ".htm")
         text = page(f"Trace of {self.traced.title}", waterfall(self.traced), CSS)
-        return write_whole(path, text.encode("utf-8", "replace"))
+        return write_whole(target, text.encode("utf-8", "replace"))
 
     def to_png(self, path: str | os.PathLike[str]) -> Path:
         """Write a picture of the first events as ``.png``, ``.svg`` or ``.pdf``; return its path."""
         return write_picture(picture(self.traced), path, repr(self))
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> Path:
+        """Write the events of the tree, whole, as ``.parquet``; return its path."""
+        return write_rows(self.events(), path)
+
+    @property
+    def python(self) -> str:
+        """The Python that makes the same view again."""
+        return python_of("trace", self.traced.log, None, self.spec())
+
+    @property
+    def sql(self) -> str:
+        """The SQL that gives the events of the tree, to be pasted into DuckDB."""
+        ids = [node.event["event_id"] for node in self.traced.nodes if node.event is not None]
+        return self.traced.log.where(sql.text(sql.is_in(sql.column("event_id"), ids))).events().sql
 
     def close(self) -> None:
         """Take the view, and all that it made, out of the kernel."""

@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 
 from esanalytics.analysis._tracing import Node, Traced
 from esanalytics.plots._labels import counted
-from esanalytics.widgets._markup import clock, code, cut, drawable, duration, escaped, note
+from esanalytics.plots._picture import figure_of
+from esanalytics.plots._waterfall import drawn
+from esanalytics.widgets._markup import clock, code, cut, duration, escaped, note
 from esanalytics.widgets._palettes import NAMES
 
 __all__ = ["CSS", "MOST_NODES", "picture", "summary", "waterfall"]
@@ -20,7 +22,6 @@ MOST_NODES = 2_000
 _DEEPEST = 60  # lists in lists: browsers stop at some hundreds of elements
 _INDENTED = 12
 _TEXT = 2_000_000  # characters of all payloads together
-_ROWS_OF_PICTURE = 40
 
 CSS = """
 .ea-trace { padding: 12px 16px; max-width: 1200px; }
@@ -198,42 +199,5 @@ def _more(node: Node, most: int) -> str:
 
 
 def picture(found: Traced) -> Figure:
-    """Draw the first events of a trace."""
-    shown = found.nodes[:_ROWS_OF_PICTURE]
-    start, end = found.span
-    figure = Figure(figsize=(9, 1.3 + 0.26 * max(1, len(shown))), dpi=90, layout="constrained", facecolor="white")
-    axes = figure.subplots()
-    names = {service: n for n, service in enumerate(found.services)}
-    scale, unit = _scale(end - start)
-    colours = NAMES["light"]
-    for row, node in enumerate(shown):
-        if node.at is None:
-            axes.plot([0], [row], marker="x", color="#5b5b5b", clip_on=False)
-            continue
-        colour = colours[names[node.service] % len(colours)]
-        x = (node.at - start) / scale
-        if node.gap is not None:
-            axes.plot(
-                [x - node.gap / scale, x], [row, row], color=colour, alpha=0.5, linestyle="-" if node.gap >= 0 else ":"
-            )
-        axes.plot([x], [row], marker="o", color=colour, clip_on=False)
-    labels = [_label(node) for node in shown]
-    axes.set_yticks(range(len(shown)), labels, fontsize=8, parse_math=False)
-    axes.set_ylim(max(0.5, len(shown) - 0.5), -0.5)
-    axes.set_xlabel(f"{unit} since {clock(start)} (UTC)", fontsize=9)
-    axes.grid(axis="x", color="#dddddd")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    more = f"; the first {len(shown)} of {len(found.nodes):,} are drawn" if len(found.nodes) > len(shown) else ""
-    title = f"Trace of {drawable(cut(found.title, 60))}: {counted(found.total, 'event')}{more}"
-    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
-    return figure
-
-
-def _label(node: Node) -> str:
-    what = f"missing {node.event_id}" if node.event is None else f"{node.type} ({node.service})"
-    return "\N{MIDDLE DOT}  " * min(node.depth, 6) + drawable(cut(what, 44))
-
-
-def _scale(microseconds: int) -> tuple[int, str]:
-    units = ((86_400_000_000, "days"), (3_600_000_000, "hours"), (60_000_000, "minutes"), (1_000_000, "seconds"))
-    return next((unit for unit in units if microseconds >= 2 * unit[0]), (1_000, "milliseconds"))
+    """Draw the first events of a trace as `ea.plots.waterfall` does."""
+    return figure_of(drawn(found))

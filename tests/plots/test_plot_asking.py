@@ -1,5 +1,6 @@
 """What a caller asks of a plot: matplotlib's names for one thing, wrong themes, and more rows than a picture holds."""
 
+import datetime as dt
 import time
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from matplotlib.colors import to_hex
 
 import esanalytics as ea
 from esanalytics import plots
+from esanalytics.analysis._asking import duration
 from esanalytics.demo import orders
 from esanalytics.plots._waterfall import _times
 
@@ -127,3 +129,22 @@ def test_many_missing_causes_take_no_longer_each():
     times = _times(SimpleNamespace(nodes=nodes, span=(0, 10**10)))
     assert time.perf_counter() - begun < 2
     assert times[0::2] == times[1::2]
+
+
+def test_a_word_for_an_argument_is_answered_with_the_argument(shop):
+    with pytest.raises(TypeError, match="no 'axes' to set; there is 'ax'"):
+        plots.density(shop, axes=None)
+    with pytest.raises(TypeError, match="no 'keys' to set; there is 'key'"):
+        plots.state(shop, None, keys=["order-1"])
+    with pytest.raises(TypeError) as found:
+        plots.density(shop, zzzzzz=1)
+    assert len(str(found.value)) < 120
+
+
+@pytest.mark.parametrize("within", ["14 days", "14d", "2 weeks", dt.timedelta(days=14)])
+def test_a_duration_may_be_written_in_words(within):
+    assert duration("within", within) == 14 * 86_400 * 10**6
+
+
+def test_a_funnel_of_one_step_does_not_go_from_it_to_itself(shop):
+    assert plots.funnel(shop, ["OrderPlaced"]).get_title(loc="left") == "Streams that had OrderPlaced"

@@ -14,6 +14,7 @@ from esanalytics.analysis._session import ReplaySession
 from esanalytics.widgets._latest import Latest
 from esanalytics.widgets._matplotlib import MatplotlibReplay
 from esanalytics.widgets._matplotlib_overview import MatplotlibOverview
+from esanalytics.widgets._placing import Look
 from esanalytics.widgets._tables import diff_table
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -290,12 +291,12 @@ def test_a_part_of_the_events_is_drawn_and_the_picture_is_named(view, session):
     whole = view._image.value
     assert view._names.picture.startswith("Replay of one: event 4 of 4, Sent")
     first, last = (int(us) for us in session.branch.instants[[0, 1]])
-    for part in ({"hidden_types": ["Paid"]}, {"hidden_services": ["shop"]}, {"window": [first, last]}):
-        view.look(**part)
+    for look in (Look(hidden_types=("Paid",)), Look(hidden_services=("shop",)), Look(window=(first, last))):
+        view.look(look, "service")
         assert view._work.wait()
         assert view._image.value != whole
         assert "state at 4" in view._state.value
-    view.look()
+    view.look(Look(), "service")
     assert view._work.wait()
     assert view._image.value == whole
 

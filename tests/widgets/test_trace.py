@@ -9,7 +9,9 @@ import json
 import re
 from html.parser import HTMLParser
 
+import duckdb
 import ipywidgets
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -125,6 +127,24 @@ def test_the_spec_makes_the_same_view_again(store):
 def test_the_events_are_given_whole(store):
     events = trace(store, event_id="b").events()
     assert [row["event_id"] for row in events] == [f"a{_ALERT}", "c", "b"]
+
+
+def test_the_code_gives_the_same_tree_and_its_events(store, tmp_path):
+    view = trace(store, correlation_id=_ALERT)
+    names = {}
+    exec(view.python, names)  # what a reader pastes
+    assert names["view"].traced.total == view.traced.total == 3
+    *setup, query = view.sql.split(";\n")
+    with duckdb.connect() as database:
+        for statement in setup:
+            database.execute(statement)
+        found = [row[0] for row in database.execute(f"SELECT event_id FROM ({query})").fetchall()]
+    assert found == [row["event_id"] for row in view.events()]
+    written = pq.read_table(view.to_parquet(tmp_path / "x.parquet"), columns=["event_id"])
+    assert written["event_id"].to_pylist() == found
+    for write, name in ((view.to_parquet, "x.csv"), (view.to_html, "x.txt")):
+        with pytest.raises(ValueError, match="give a path that ends with"):
+            write(tmp_path / name)
 
 
 def test_closing_leaves_nothing_behind(store):
