@@ -7,14 +7,14 @@ from esanalytics.analysis._changes import Change, changes
 from esanalytics.analysis._chosen import ALL, Chosen
 from esanalytics.analysis._contents import Fields
 from esanalytics.analysis._cube import micros
-from esanalytics.analysis._entity import key_of_stream
+from esanalytics.analysis._entity import key_of_stream, taking_part
 from esanalytics.analysis._exact import exact_json
 from esanalytics.analysis._exploring import Exploration, Flows
 from esanalytics.analysis._finding import is_failure
 from esanalytics.analysis._flows import Edge, Flow, Node, Variants, flow, thinned, variants
 from esanalytics.analysis._model import DOTS, chunk_of, model_of
 from esanalytics.analysis._overview import Density, Dots, Overview
-from esanalytics.analysis._session import OnFoldError, ReplaySession
+from esanalytics.analysis._session import OnFoldError, ReplaySession, in_words
 from esanalytics.analysis._sight import Sight, window_of
 
 __all__ = [
@@ -47,11 +47,13 @@ __all__ = [
     "fields_data",
     "first_data",
     "flow",
+    "in_words",
     "is_failure",
     "key_of_stream",
     "micros",
     "model_of",
     "since_first",
+    "taking_part",
     "thinned",
     "variants",
     "window_of",

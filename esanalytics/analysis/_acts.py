@@ -12,9 +12,10 @@ from decimal import Context, Decimal
 from typing import Any, Final
 
 from esanalytics.analysis._changes import Row, same
+from esanalytics.errors import EngineError
 from esanalytics.projections import cast
 
-__all__ = ["DELETE", "Act", "Acts", "Column", "Values", "acted", "begun", "shown"]
+__all__ = ["DELETE", "Act", "Acts", "Column", "Values", "acted", "begun", "fitting", "shown"]
 
 DELETE: Final = "delete"
 """The acts of an event that ends the entity."""
@@ -93,8 +94,28 @@ def shown(columns: Sequence[Column], values: Values | None) -> Row:
     """Return values as a row of the state."""
     if values is None:
         return None
-    pairs = zip(columns, values, strict=True)
-    return {column.name: list(value) if isinstance(value, Grown) else value for column, value in pairs}
+    return {column.name: _copied(value) for column, value in zip(columns, values, strict=True)}
+
+
+def fitting(columns: Sequence[Column], row: Row) -> Row:
+    """Return a row whose sums fit the types of their columns.
+
+    Raises:
+        EngineError: one does not; the engine, asked for this state, has no answer either.
+    """
+    for column in columns if row else ():
+        value = None if row is None or column.family != "add" else row[column.name]
+        if isinstance(value, int | Decimal) and cast(value, column.type) is None:
+            remedy = "give the field as a DOUBLE, or look at what is added"
+            raise EngineError(f"the sum {column.name!r} is {value}, which does not fit into {column.type}; {remedy}")
+    return row
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401  a value of a column
+    """Return a value that shares no list and no object with the one given."""
+    if isinstance(value, Grown | list):
+        return [_copied(part) if isinstance(part, list | dict) else part for part in value]
+    return {name: _copied(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 
 def _set(_: Any, value: Any, type_: str) -> Any:  # noqa: ANN401  values of the column
@@ -123,10 +144,15 @@ def _append(before: Any, value: Any, _: str) -> Any:  # noqa: ANN401
 
 
 def _remove(before: Any, value: Any, _: str) -> Any:  # noqa: ANN401
-    if value is None or before is None or all(item is None or item != value for item in before):
+    if value is None or before is None:
         return before
-    kept = [item for item in before if item is None or item != value]
-    return Grown(kept, len(kept))
+    kept = [item for item in before if item is None or not _equal(item, value)]
+    return Grown(kept, len(kept)) if len(kept) < before.size else before
+
+
+def _equal(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """Tell whether two values are equal, NaN like NaN, as in DuckDB."""
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124  true of NaN alone
 
 
 def _extreme(choose: Callable[..., Any]) -> Callable[[Any, Any, str], Any]:

@@ -21,8 +21,6 @@ __all__ = ["Align", "BesideRow", "aligned", "beside_rows", "since_first"]
 Align = Literal["step", "time", "type"]
 """By what two replays are aligned: the count of events, the time since the first, the types of events."""
 
-_SIGNS: dict[Kind, str] = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~"}
-
 
 @dataclass(frozen=True, slots=True)
 class BesideRow:
@@ -32,14 +30,14 @@ class BesideRow:
         path: the column, then keys and list indexes (from 0) into its value.
         left: the value on the left; None where there is none.
         right: the value on the right; None where there is none.
-        sign: ``+``: only the right has a value; ``\N{MINUS SIGN}``: only the left has; ``~``: both have.
+        kind: ``"added"``: only the right has a value; ``"removed"``: only the left has; ``"changed"``: both have.
         delta: the right less the left, where both are numbers; else None.
     """
 
     path: tuple[str | int, ...]
     left: Any
     right: Any
-    sign: str
+    kind: Kind
     delta: Any = None
 
 
@@ -82,7 +80,7 @@ def beside_rows(left: Row, right: Row) -> list[BesideRow]:
         delta = None
         with contextlib.suppress(ArithmeticError):  # numbers of which no difference can be told, such as 10**400 - 0.5
             delta = change.delta
-        found.append(BesideRow(change.path, change.before, change.after, _SIGNS[change.kind], delta))
+        found.append(BesideRow(change.path, change.before, change.after, change.kind, delta))
     return found
 
 

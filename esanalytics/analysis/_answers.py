@@ -83,7 +83,7 @@ def _density(known: Exploration, sight: Sight) -> dict[str, Any]:
         "detail": _density_data(found.overview.density(window or known.overview.span, chosen, by=sight.by)),
         "kinds": [list(row) for row in known.counts(sight) if row[2]],
         "window": None if window is None else list(window),
-        "python": known.python(sight),
+        "python": known.program(sight),
         "sql": known.sql(sight),
     }
 

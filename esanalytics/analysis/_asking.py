@@ -20,7 +20,19 @@ Ints = npt.NDArray[np.int64]
 Duration = str | dt.timedelta
 """A length of time: a number and its unit, such as ``"30min"`` or ``"7d"``, or a ``timedelta``."""
 
-_UNITS = {"us": 1, "ms": 10**3, "s": 10**6, "min": 60 * 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86_400 * 10**6}
+_MINUTE, _DAY = 60 * 10**6, 86_400 * 10**6
+_UNITS = {
+    "us": 1,
+    "ms": 10**3,
+    "s": 10**6,
+    "min": _MINUTE,
+    "m": _MINUTE,
+    "h": 60 * _MINUTE,
+    "d": _DAY,
+    "w": 7 * _DAY,
+}
+_WORDS = {"week": "w", "day": "d", "hour": "h", "minute": "min", "second": "s"}
+_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:(us|ms|s|min|m|h|d|w)|(week|day|hour|minute|second)s?)\s*")
 _SHOWN = 12
 
 
@@ -77,10 +89,12 @@ def duration(word: str, value: object) -> int:
     if isinstance(value, dt.timedelta | np.timedelta64):
         found = int(np.timedelta64(value, "us").astype(np.int64))
     else:
-        parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|m|h|d)\s*", str(value))
-        found = round(float(parts[1]) * _UNITS[parts[2]]) if parts else 0
+        parts = _LENGTH.fullmatch(str(value))
+        found = round(float(parts[1]) * _UNITS[parts[2] or _WORDS[parts[3]]]) if parts else 0
     if found < 1:
-        raise ValueError(f"{word}={value!r} is no duration; give a number and ms, s, min, h or d, such as '30min'")
+        raise ValueError(
+            f"{word}={value!r} is no duration; give a number and ms, s, min, h, d or w, such as '30min' or '14 days'"
+        )
     return found
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from esanalytics.analysis._acts import Acts, Column
+from esanalytics.analysis._acts import Column
 from esanalytics.analysis._changes import Row
 from esanalytics.analysis._entity import Entity
 from esanalytics.analysis._folding import Fold, Stepper
+from esanalytics.analysis._places import place_of
 from esanalytics.analysis._tape import Events, Tape
 from esanalytics.store import Log
 
@@ -107,7 +108,8 @@ class Branch:
             ValueError: there is no such event.
         """
         if event_id not in self.row_of:
-            raise ValueError(f"no event {event_id!r} in this replay; give the id of one of its {len(self)} events")
+            count = f"{len(self)} {'event' if len(self) == 1 else 'events'}"
+            raise ValueError(f"no event {event_id!r} in this replay; give the id of one of its {count}")
         return self.row_of[event_id] + 1
 
     def state(self, step: int, *, real: bool = False) -> Row:
@@ -118,11 +120,6 @@ class Branch:
         """Return why the fold failed at a row; None where it did not, or has not got there."""
         place = self.own.rows[row]
         return None if place is None else self.own.fold.errors.get(place)
-
-    def acts(self, row: int) -> Acts:
-        """Return what the event of a row does, as things are now."""
-        place = self.own.rows[row]
-        return None if place is None else self.own.tape.acts[place]
 
     def floors(self, log: Log) -> Mapping[str, int]:
         """Return what moves the clocks of rows and is not among them, by id of the row.
@@ -202,8 +199,7 @@ def _ordered(own: Events, *others: Events) -> Events:
         more = [row for row, event_id in enumerate(other.ids) if event_id not in known]
         known |= {other.ids[row] for row in more}
         table = pa.concat_tables([table, other.table.take(more)]) if more else table
-    order = zip(*(table[name].to_pylist() for name in ("effective_at", "version", "position")), strict=True)
-    keys = [(at, version is not None, version or 0, position) for at, version, position in order]
+    keys = list(map(place_of, *(table[name].to_pylist() for name in ("effective_at", "version", "position"))))
     return Events(table.take(sorted(range(len(keys)), key=keys.__getitem__)))
 
 

@@ -32,9 +32,11 @@ class Found:
 
     Attributes:
         positions: of those that have a cause, nearest to the first cause first.
+        hashes: of their ids, in the same order; events that a view was given may share a position.
     """
 
     positions: npt.NDArray[np.int64]
+    hashes: Hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def related(log: Log, event_id: str) -> Found:
             break
         known.update(fresh.tolist())
         top = fresh
-    return Found(edges["position"][_reached(down, edges["event"], known)])
+    places = _reached(down, edges["event"], known)
+    return Found(edges["position"][places], edges["event"][places])
 
 
 def _edges(log: Log) -> tuple[list[str], list[Any]]:

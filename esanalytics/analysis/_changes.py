@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Literal
 
 __all__ = ["Change", "Row", "changes", "same"]
@@ -15,6 +15,7 @@ Row = dict[str, Any] | None
 Kind = Literal["added", "removed", "changed"]
 _ABSENT: Any = object()
 _NUMBERS = (int, float, Decimal)
+_EXACT = Context(prec=10_000, traps=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,12 @@ class Change:
         kinds = set(map(type, numbers))
         if len(numbers) < 2 or kinds >= {Decimal, float}:  # noqa: PLR2004  both of them
             return None
-        return self.after - self.before
+        if Decimal in kinds:
+            return _EXACT.subtract(self.after, self.before)
+        try:
+            return self.after - self.before
+        except OverflowError:  # an integer beyond all floats less a float
+            return None
 
 
 def changes(before: Row, after: Row) -> list[Change]:

@@ -15,9 +15,10 @@ from esanalytics._instants import Instant, instant, iso
 from esanalytics._temporary import Keeper
 from esanalytics.analysis._responsible import Responsible, responsible
 from esanalytics.engines import Plan, Result
-from esanalytics.errors import EngineError
-from esanalytics.store import Log, Store, as_log, result
+from esanalytics.errors import EngineError, ProjectionError, UnknownKeyError
+from esanalytics.store import Log, Store, as_log, folder_of, result, words_of
 from esanalytics.timetravel import Definition, diff, state_at
+from esanalytics.timetravel._explain import explain_each
 from esanalytics.timetravel._naming import beside
 
 __all__ = ["KINDS", "Compared", "Difference", "Entry", "Kind", "Row", "compared"]
@@ -55,6 +56,10 @@ SELECT $keys, change, count("column") FILTER (counts) AS n, coalesce(list({{'col
 'after': after}} ORDER BY "column") FILTER (counts), [])[:$$most] AS first
 FROM (SELECT $keys, change, "column", $counts AS counts, {_VALUES} FROM entries WHERE $test) AS told
 GROUP BY $keys, change ORDER BY $keys, change LIMIT $$size OFFSET $$start
+"""
+_NEAREST = """
+SELECT DISTINCT $keys, jaro_winkler_similarity(concat_ws(', ', $keys), $$wanted) AS near
+FROM entries ORDER BY near DESC, $keys LIMIT 3
 """
 _ENTRIES = f'SELECT change, "column", {_VALUES} FROM entries WHERE "column" IS NOT NULL AND $one ORDER BY "column"'
 
@@ -104,7 +109,7 @@ class Row:
     first: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compared:
     """What differs between two states: computed once, then looked at from several sides.
 
@@ -138,8 +143,11 @@ class Compared:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The two sides in words."""
-        return _named(self.left), _named(self.right)
+        """The two sides in words: instants, or the folders of stores and what is seen of them."""
+        logs = [as_log(side) for side in (self.left, self.right) if isinstance(side, Store | Log)]
+        folders = {folder_of(log) for log in logs}
+        is_clear = len({folder.name for folder in folders}) == len(folders)
+        return _named(self.left, is_clear=is_clear), _named(self.right, is_clear=is_clear)
 
     def rows(self, kind: Kind | None = None) -> Result:
         """Return one row per key that differs, in order of the key.
@@ -154,10 +162,51 @@ class Compared:
         found = self._entries.asked(_PAGE, {"size": size, "start": start, "most": most}, test=_test(kind))
         return [_row(row, len(self.keys)) for row in found]
 
+    def row(self, key: Sequence[Any], *, most: int = 6) -> Row:
+        """Read the row of a key that differs, with at most so many of its columns.
+
+        Raises:
+            ProjectionError: ``key`` does not have a value for each key column.
+            UnknownKeyError: there is nothing of such a key.
+            ValueError: its row does not differ.
+        """
+        given = tuple(key)
+        if len(given) != len(self.keys):
+            reason = f"the key has {len(self.keys)} columns ({', '.join(self.keys)}), {len(given)} were given"
+            raise ProjectionError(self.projection.name, reason, "give a value for each, as a tuple")
+        test, one = _one(given)
+        try:
+            found = self._entries.asked(_PAGE, {"size": 1, "start": 0, "most": most, **one}, test=test).head(1)
+        except EngineError:  # the key's columns cannot hold such a value
+            found = []
+        if not found:
+            raise self._not_differing(given)
+        return _row(found[0], len(self.keys))
+
+    def _not_differing(self, key: tuple[Any, ...]) -> Exception:
+        shown = key[0] if len(key) == 1 else key
+        among = "" if self.key is None else f"; only key {self.key!r} is compared"
+        if any(side is not None for side in self.sides(key)):
+            return ValueError(f"the row of {shown!r} does not differ between the two sides{among}")
+        if self._has_events(key):
+            return ValueError(f"the row of {shown!r} does not differ: neither side has one{among}")
+        if self.total:
+            near = self._entries.asked(_NEAREST, {"wanted": ", ".join(map(str, key))})
+            listed = [tuple(row.values())[:-1] for row in near]
+            return UnknownKeyError(
+                self.projection.name, shown, [repr(each[0] if len(each) == 1 else each) for each in listed]
+            )
+        return ValueError(f"there is no row of {shown!r}: nothing differs between the two sides{among}")
+
+    def _has_events(self, key: tuple[Any, ...]) -> bool:
+        try:
+            return bool(explain_each(self._known(self.log), self.projection, [key]).head(1))
+        except EngineError:  # SQL says nothing of single events
+            return False
+
     def entries(self, key: Sequence[Any]) -> tuple[Entry, ...]:
         """List what differs for one key, by the names of the columns."""
-        one = {f"one{n}": value for n, value in enumerate(key)}
-        test = " AND ".join(f"k{n} IS NOT DISTINCT FROM $one{n}" for n in range(len(key)))
+        test, one = _one(key)
         found = self._entries.asked(_ENTRIES, one, one=test)
         return tuple(Entry(row["column"], row["before"], row["after"]) for row in found)
 
@@ -174,12 +223,25 @@ class Compared:
         Raises:
             UnsupportedError: the projection is SQL, which says nothing of single events.
         """
+        return self.events_of([key])[0]
+
+    def events_of(self, keys: Sequence[Sequence[Any]]) -> list[list[Responsible]]:
+        """List the events of several keys, as `events` does; they are read at once.
+
+        Raises:
+            UnsupportedError: the projection is SQL, which says nothing of single events.
+        """
+        wanted = [tuple(key) for key in keys]
         if isinstance(self.left, Store | Log) and isinstance(self.right, Store | Log):
             logs = (self._known(self.left), self._known(self.right))
-            return responsible(self.projection, key, logs, None)
+            return responsible(self.projection, wanted, logs, None)
         early, late = sorted((instant(self.left), instant(self.right)))
         known = self._known(self.log)
-        return responsible(self.projection, key, (known, known), (early, late))
+        return responsible(self.projection, wanted, (known, known), (early, late))
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{number:,} {kind}" for kind, number in self.counts.items())
+        return f"Compared({self.projection.name}, {self.names[0]} with {self.names[1]}: rows {counts})"
 
     def _known(self, log: Store | Log) -> Log:
         seen = as_log(log)
@@ -298,5 +360,14 @@ def _test(kind: Kind | None) -> str:
     return "true" if kind is None else f"change = '{kind}'"
 
 
-def _named(side: Instant | Log) -> str:
-    return repr(as_log(side)) if isinstance(side, Store | Log) else iso(instant(side))
+def _named(side: Instant | Log, *, is_clear: bool) -> str:
+    if not isinstance(side, Store | Log):
+        return iso(instant(side))
+    log = as_log(side)
+    folder = folder_of(log)
+    return f"{folder.name if is_clear else folder} {words_of(log)}"
+
+
+def _one(key: Sequence[Any]) -> tuple[str, dict[str, Any]]:
+    test = " AND ".join(f"k{n} IS NOT DISTINCT FROM $one{n}" for n in range(len(key))) or "true"
+    return test, {f"one{n}": value for n, value in enumerate(key)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import math
 import re
@@ -76,7 +77,8 @@ class Field:
         events: how many of the events that were looked at have it, with a value or NULL.
         nulls: how many values are NULL.
         share: part of the events that have it.
-        values: the most frequent values as text, and how often each occurs; none of lists and objects.
+        values: the most frequent values as text, cut where it is long, and how often each occurs; none of lists and
+            objects. Values of different types are different, and so are those that differ behind the cut.
         distinct: how many different values were seen; None: more than were counted.
         least, most: of numbers and instants.
     """
@@ -153,7 +155,7 @@ def fields_of(log: Log, type_: str, events: int) -> Fields:
 def _note(seen: int, events: int, long: int, *, full: bool) -> str:
     parts = [
         f"a sample of {seen:,} of {events:,} events" if seen < events else "",
-        f"{long:,} payloads of more than {_LONGEST:,} characters left out" if long else "",
+        f"{long:,} payload{'s' * (long != 1)} of more than {_LONGEST:,} characters left out" if long else "",
         f"the first {_PATHS} fields" if full else "",
     ]
     return "; ".join(part for part in parts if part)
@@ -166,7 +168,7 @@ class _Values:
     events: int = 0
     nulls: int = 0
     types: Counter[str] = field(default_factory=Counter)
-    values: Counter[str] = field(default_factory=Counter)
+    values: Counter[_Same] = field(default_factory=Counter)
     many: bool = False
     numbers: list[Any] = field(default_factory=list)
 
@@ -174,12 +176,13 @@ class _Values:
         if value is None:
             self.nulls += 1
             return
-        self.types[_type_name(value)] += 1
+        type_ = _type_name(value)
+        self.types[type_] += 1
         if isinstance(value, dict | list):
             return
-        shown = _shown(value)
-        if shown in self.values or len(self.values) < _VALUES:
-            self.values[shown] += 1
+        same = _same(type_, value)
+        if same in self.values or len(self.values) < _VALUES:
+            self.values[same] += 1
         else:
             self.many = True
         if not isinstance(value, bool | bytes) and value == value:  # noqa: PLR0124  NaN is not itself
@@ -187,7 +190,7 @@ class _Values:
 
     def summary(self, path: str, seen: int) -> Field:
         least, most = self._bounds()
-        scalars = tuple(self.values.most_common(_TOP))
+        scalars = tuple((shown, n) for (_, shown, _), n in self.values.most_common(_TOP))
         distinct = None if self.many else len(self.values)
         types = tuple(name for name, _ in self.types.most_common()) or ("NULL",)
         return Field(path, types, self.events, self.nulls, self.events / seen, scalars, distinct, least, most)
@@ -251,8 +254,25 @@ def _type_name(value: Any) -> str:  # noqa: ANN401  any payload value
     return next((name for kind, name in names if isinstance(value, kind)), type(value).__name__.upper())
 
 
+_Same = tuple[str, str, bytes]
+"""What equal values have in common: the type, the text as it is shown, and a digest of the text where it was cut."""
+
+
+def _same(type_: str, value: Any) -> _Same:  # noqa: ANN401  any payload value
+    text = _text(value)
+    cut = len(text) > _SHOWN
+    return type_, _cut(text), hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() if cut else b""
+
+
 def _shown(value: Any) -> str:  # noqa: ANN401  any payload value
-    text = iso(value) if isinstance(value, dt.datetime) and value.tzinfo is not None else str(value)
-    if isinstance(value, bool):
-        text = text.lower()
+    return _cut(_text(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  any payload value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return iso(value) if isinstance(value, dt.datetime) and value.tzinfo is not None else str(value)

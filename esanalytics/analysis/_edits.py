@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from sqlglot import exp
+
 from esanalytics import _sql as sql
 from esanalytics._instants import instant, iso
 from esanalytics.analysis._exact import exact_json
 from esanalytics.errors import InvalidEventError
-from esanalytics.store import Log
+from esanalytics.store import Log, prefix_of, unbounded
 
 __all__ = ["Edit", "edit_of", "edited", "remaining"]
 
@@ -86,9 +88,25 @@ def remaining(log: Log, changed: Log, edits: AbstractSet[str], skipped: Abstract
     if not skipped:
         return changed
     if not edits & skipped:
-        return changed.without(sorted(skipped))
-    left, kept = log.without(sorted(skipped)), edits - skipped
-    return left.with_events(_of(changed, kept)) if kept else left
+        left = changed.without(sorted(skipped))
+    else:
+        left, kept = log.without(sorted(skipped)), edits - skipped
+        left = left.with_events(_of(changed, kept)) if kept else left
+    is_plain = prefix_of(unbounded(log)) is not None
+    return left if is_plain else _without_added(left, skipped)
+
+
+def _without_added(left: Log, skipped: AbstractSet[str]) -> Log:
+    """Take away what is there although it is left out: events that the log was given by ``with_events``.
+
+    Each gives way to one without a version, which moves no clock, and that one is not shown.
+    """
+    found = _of(unbounded(left).without("true"), skipped).sql("SELECT * EXCLUDE (effective_at) FROM events")
+    added = [{**row, "version": None} for row in found]
+    if not added:
+        return left
+    hidden = exp.Not(this=sql.is_in(sql.column("event_id"), sorted(row["event_id"] for row in added)))
+    return left.with_events(added).where(sql.text(hidden))
 
 
 def _of(log: Log, event_ids: Iterable[str]) -> Log:

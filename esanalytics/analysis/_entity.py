@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from esanalytics.reducing import events_in_order
 from esanalytics.store import Log, names_of, result
 from esanalytics.timetravel import SqlProjection, Views, checked, compiled
 
-__all__ = ["Entity", "entity_of", "key_of_stream"]
+__all__ = ["Entity", "entity_of", "key_of_stream", "taking_part"]
 
 _STREAM = ("service", "stream_id")
 _NEAREST = 3
@@ -110,6 +111,7 @@ def entity_of(log: Log, projection: object, key: Any) -> Entity:  # noqa: ANN401
         UnknownKeyError: no event has the key.
         UnsupportedError: the projection is SQL, which says nothing of single events.
         TypeError: the projection is none.
+        ValueError: the key has not as many parts as it has columns, or a part is no value.
     """
     definition = None if projection is None else checked(projection)
     if isinstance(definition, SqlProjection):
@@ -120,6 +122,16 @@ def entity_of(log: Log, projection: object, key: Any) -> Entity:  # noqa: ANN401
         found = _merged(log.where(service=stream[0], stream=stream[1])) if definition is None else definition
         return Entity(found, stream, definition is not None)
     return Entity(definition, _key_of(log, definition, key), given=True)
+
+
+def taking_part(log: Log, projection: object) -> Log:
+    """Narrow a log to the services and types that a projection says something of; and a little more."""
+    if not isinstance(projection, Projection):
+        return log
+    cases = [case for case in compiled(log, projection).plan.cases if case.rule is not None]
+    names = [{getattr(case, part) for case in cases} for part in ("service", "type")]
+    services, types = (None if None in found else sorted(found) for found in names)
+    return log.where(service=services, type=types)
 
 
 def key_of_stream(log: Log, projection: object, service: str, stream: str) -> Any:  # noqa: ANN401  a key
@@ -139,11 +151,23 @@ def key_of_stream(log: Log, projection: object, service: str, stream: str) -> An
     return tuple(found[0].values())
 
 
+def _parts(key: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """Take a key apart; none where none was given."""
+    parts = () if key is None else tuple(key) if isinstance(key, tuple | list) else (key,)
+    odd = [part for part in parts if isinstance(part, Mapping | AbstractSet | list | tuple | bytes)]
+    if odd:
+        raise ValueError(f"key={key!r}: {odd[0]!r} is no value of a column; give a text, a number or a date")
+    return parts
+
+
 def _key_of(log: Log, projection: Projection, key: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    given = () if key is None else tuple(key) if isinstance(key, tuple | list) else (key,)
+    given = _parts(key)
     names = tuple(key_columns(projection))
-    if key is not None and len(given) == 1 and names == _STREAM:
+    if len(given) == 1 and names == _STREAM:
         return _stream_of(log, projection, key)
+    if given and len(given) != len(names):
+        which = names[0] if len(names) == 1 else f"({', '.join(names)})"
+        raise ValueError(f"key={key!r} has {len(given)} parts; the key of {projection.name!r} is {which}")
     found = compiled(log, projection, given or None)
     views = Views()
     relation, _ = views.add(found.narrowed())
@@ -171,7 +195,9 @@ def _nearest(log: Log, found: Any, given: tuple[Any, ...]) -> list[tuple[Any, ..
 
 def _stream_of(log: Log, definition: Any, key: Any) -> tuple[str, str]:  # noqa: ANN401
     name = "merged" if definition is None else definition.name
-    wanted = tuple(map(str, key)) if isinstance(key, tuple | list) else (None if key is None else str(key),)
+    wanted = tuple(map(str, _parts(key))) or (None,)
+    if len(wanted) > len(_STREAM):
+        raise ValueError(f"key={key!r} has {len(wanted)} parts; give (service, stream_id), or the stream alone")
     *service, stream = wanted
     narrowed = log.where(service=service or None, stream=stream)
     found = [(r["service"], r["stream_id"]) for r in narrowed.sql(_STREAMS).head(_NEAREST)]
@@ -179,8 +205,12 @@ def _stream_of(log: Log, definition: Any, key: Any) -> tuple[str, str]:  # noqa:
         return found[0]
     if found:
         raise UnknownKeyError(name, None if stream is None else stream, _listed(found), len(found))
-    near = log.sql(_LIKELY, [" ".join(str(part) for part in wanted)] * 2).head(_NEAREST)
-    raise UnknownKeyError(name, key, _listed([(r["service"], r["stream_id"]) for r in near]))
+    raise UnknownKeyError(name, key, _listed(_nearest_streams(log, wanted)))
+
+
+def _nearest_streams(log: Log, given: Sequence[Any]) -> list[tuple[Any, ...]]:
+    near = log.sql(_LIKELY, [" ".join(map(str, given))] * 2).head(_NEAREST)
+    return [(row["service"], row["stream_id"]) for row in near]
 
 
 _STREAMS = "SELECT DISTINCT service, stream_id FROM events ORDER BY ALL LIMIT 3"

@@ -26,10 +26,8 @@ def exact_json(value: Any) -> str:  # noqa: ANN401  any value of a state or a pa
     """
     if value is None or isinstance(value, str | bool):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int | Decimal):
-        return f"{value:f}" if isinstance(value, Decimal) and value.is_finite() else str(int(value))
-    if isinstance(value, float):
-        return json.dumps(value) if math.isfinite(value) else json.dumps(_NAMES.get(str(value), str(value)))
+    if isinstance(value, int | float | Decimal):
+        return _number(value)
     if isinstance(value, Mapping):
         pairs = (f"{json.dumps(str(name), ensure_ascii=False)}:{exact_json(part)}" for name, part in value.items())
         return f"{{{','.join(pairs)}}}"
@@ -45,10 +43,25 @@ def json_ready(value: Any) -> Any:  # noqa: ANN401  a value of a key
         >>> json_ready(Decimal("12.50")), json_ready(7)
         ('12.50', 7)
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return _named(value)
     return value if value is None or isinstance(value, str | int | float) else _text(value)
 
 
-_NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+def _number(value: float | Decimal) -> str:
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}"
+    plain = math.nan if isinstance(value, Decimal) and value.is_nan() else float(value)
+    return json.dumps(plain if math.isfinite(plain) else _named(plain))
+
+
+def _named(value: float) -> str:
+    """Name what is no finite number."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return "NaN"
 
 
 def _text(value: object) -> str:

@@ -19,7 +19,8 @@ from esanalytics.analysis._flows import Flow, Variants, flow, variants
 from esanalytics.analysis._overview import Overview
 from esanalytics.analysis._sight import Sight
 from esanalytics.engines import Result
-from esanalytics.store import Log
+from esanalytics.store import Log, code_of, folder_of
+from esanalytics.timetravel._naming import nearest_names
 
 __all__ = ["Exploration", "Flows"]
 
@@ -28,6 +29,8 @@ _REMEMBERED = 4
 _FLOWING = 160_000
 """Of more events than these, flows are those of a sample of streams."""
 _MOST_FLOWING = 640_000
+_LONGEST = 1_000
+"""Letters of a message's list of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,31 @@ class Exploration:
         since, at = self._bounds(sight.window)
         window = (f".since({iso(since)!r})" if since else "") + (f".at({iso(at)!r})" if at else "")
         return f"log{sight.chosen.python()}{window}"
+
+    def program(self, sight: Sight) -> str:
+        """Write the Python that opens the store and gives the events which a sight shows."""
+        opened = f"log = ea.Store.open({str(folder_of(self.log))!r}).log{code_of(self.log)}"
+        return f"import esanalytics as ea\n\n{opened}\nshown = {self.python(sight)}\nshown.events()"
+
+    def title(self, sight: Sight) -> str:
+        """Say in words what a sight shows."""
+        total, shown = self.overview.events, self.total(sight)
+        of = f"{total:,} {'event' if total == 1 else 'events'}"
+        return f"{folder_of(self.log).name}: {of if shown == total else f'{shown:,} of {of}'}"
+
+    def check(self, sight: Sight) -> None:
+        """Look whether the log has the services and types that a sight names; an empty log may get any.
+
+        Raises:
+            ValueError: it has no events of one of them.
+        """
+        types = list(dict.fromkeys(row[1] for row in self.overview.types))
+        known = {"service": [row[0] for row in self.overview.services], "type": types}
+        named = {"service": sight.chosen.services or (), "type": (*(sight.chosen.types or ()), sight.type or "")}
+        for word, names in named.items():
+            for name in names:
+                if name and known[word] and name not in known[word]:
+                    raise ValueError(f"no event has the {word} {name!r}; {nearest_names(name, known[word])[:_LONGEST]}")
 
     def sql(self, sight: Sight) -> str:
         """Write the query of what a sight shows, over ``events``, to be asked with ``log.sql``."""

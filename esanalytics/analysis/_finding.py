@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from esanalytics._instants import instant
 from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._changes import Row, same
+from esanalytics.analysis._places import micros
 from esanalytics.timetravel import nearest_names
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = ["Wanted", "find", "is_failure"]
 
 Wanted = Literal["field", "type", "failure", "text", "id", "instant"]
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _FAILURE = re.compile(
     r"fail|error|reject|declin|cancel|refus|abort|time[d_ ]?_?out|expir|denied|crash|exception|chargeback",
     re.IGNORECASE,
@@ -41,8 +40,7 @@ def find(session: ReplaySession, what: Wanted, value: Any, start: int, *, back: 
         ValueError: nothing can be looked for like this.
     """
     if what == "instant":
-        us = (instant(value) - _EPOCH) // dt.timedelta(microseconds=1)
-        return int(np.searchsorted(session.branch.instants, us, "right"))
+        return int(np.searchsorted(session.branch.instants, micros(instant(value)), "right"))
     if what not in _FINDERS:
         raise ValueError(f"cannot find {what!r}; {nearest_names(str(what), get_args(Wanted))}")
     steps = _FINDERS[what](session, value)

@@ -39,7 +39,6 @@ class ActsStepper:
     def __init__(self, columns: Sequence[Column], acts: Sequence[Acts]) -> None:
         self._columns = columns
         self._acts = acts
-        self._all = range(len(columns))
 
     def after(self, state: Values | None, row: int) -> Values | None:
         """Return the values after the event of a row."""
@@ -58,13 +57,32 @@ class ActsStepper:
         acts = self._acts[row]
         if before is after or acts is None:
             return
-        touched: Iterable[int] = self._all
+        touched: Iterable[int] = range(len(self._columns))
         if before is not None and not isinstance(acts, str):
             touched = {number for number, _, _ in acts}
         for number in touched:
             old, new = (None if values is None else values[number] for values in (before, after))
             if not same(old, new):
                 yield self._columns[number].name
+
+
+class _Lent(Event):
+    """An event whose payload and metadata are copies, made when somebody looks at them."""
+
+    __slots__ = ("_whole",)
+
+    def __init__(self, whole: Event) -> None:
+        self._whole = whole
+        self.type = whole.type
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  called once for each column that is looked at
+        if name == "_whole":  # it is being copied itself
+            raise AttributeError(name)
+        value = getattr(self._whole, name)
+        if name in {"data", "metadata"}:
+            value = copy.deepcopy(value)
+        setattr(self, name, value)
+        return value
 
 
 class ReducerStepper:
@@ -81,9 +99,9 @@ class ReducerStepper:
         self._events = events
 
     def after(self, state: Any, row: int) -> Any:  # noqa: ANN401  the user's own type
-        """Return what the function makes of a state and the event of a row."""
+        """Return what the function makes of a state and the event of a row, whose payload it may keep and change."""
         before = self._initial() if state is None else state
-        found = self._reducer.function(before, self._events[row])
+        found = self._reducer.function(before, _Lent(self._events[row]))
         if found is None:
             raise TypeError("it returned None instead of the state; return the state, or ea.delete to end it")
         return None if found is delete else found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._changes import same
 from esanalytics.analysis._exact import exact_json
 from esanalytics.analysis._finding import is_failure
+from esanalytics.analysis._places import moment
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.projections import Projection, Reducer
 
@@ -36,8 +36,6 @@ _BINS = 1_000
 _KNOTS = 4_096
 Payloads = Mapping[int, tuple[str, str | None]]
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
 
 def model_of(session: ReplaySession, *, most: int | None = None) -> str:
     """Write the model of a replay.
@@ -47,6 +45,11 @@ def model_of(session: ReplaySession, *, most: int | None = None) -> str:
         most: the model is complete, and ends after so many events; None: a long one has the chunks around the step,
             and the others are asked for.
     """
+    with session.held():
+        return exact_json(_model(session, most))
+
+
+def _model(session: ReplaySession, most: int | None) -> dict[str, Any]:
     branch = session.branch
     events = len(branch) if most is None else min(most, len(branch))
     payloads = session.payloads(range(events)) if most is not None or events <= COMPLETE else {}
@@ -57,7 +60,7 @@ def model_of(session: ReplaySession, *, most: int | None = None) -> str:
     write = _Rows(session, payloads)
     entity = session.entity
     types = list(dict.fromkeys(branch.types))
-    found = {
+    return {
         "v": 1,
         "kind": "entity",
         "title": entity.title,
@@ -75,7 +78,6 @@ def model_of(session: ReplaySession, *, most: int | None = None) -> str:
         "note": "" if events == len(branch) else f"the first {events:,} of {len(branch):,} events",
         "chunks": {str(number): _chunk(write, number, events, complete=complete) for number in wanted},
     }
-    return exact_json(found)
 
 
 def chunk_of(session: ReplaySession, number: int) -> str:
@@ -84,10 +86,11 @@ def chunk_of(session: ReplaySession, number: int) -> str:
     Raises:
         ValueError: there is no such chunk.
     """
-    last = max(0, len(session) - 1) // CHUNK
-    if not 0 <= number <= last:
-        raise ValueError(f"no chunk {number}; there are 0 to {last}")
-    return exact_json(_chunk(_Rows(session, {}), number, len(session), complete=False))
+    with session.held():
+        last = max(0, len(session) - 1) // CHUNK
+        if not 0 <= number <= last:
+            raise ValueError(f"no chunk {number}; there are 0 to {last}")
+        return exact_json(_chunk(_Rows(session, {}), number, len(session), complete=False))
 
 
 def _fold(session: ReplaySession) -> dict[str, Any]:
@@ -130,7 +133,7 @@ def _numbers(values: Sequence[Any]) -> list[int]:
 
 
 def _size(payloads: Payloads) -> int:
-    return sum(len(data) for data, _ in payloads.values())
+    return sum(len(data) + len(metadata or "") for data, metadata in payloads.values())
 
 
 def _chunk(write: _Rows, number: int, events: int, *, complete: bool) -> dict[str, Any]:
@@ -142,7 +145,7 @@ def _chunk(write: _Rows, number: int, events: int, *, complete: bool) -> dict[st
 
 
 def _row(session: ReplaySession, step: int, *, real: bool = False) -> dict[str, Any] | None:
-    found = session.state(step, real=real)
+    found = session.branch.state(step, real=real)
     return None if found is None else {name: bounded(value) for name, value in found.items()}
 
 
@@ -182,7 +185,7 @@ class _Rows:
             "s": services[event["service"]],
             "t": types[event["type"]],
             "k": streams[event["service"], event["stream_id"]],
-            "at": iso(_EPOCH + dt.timedelta(microseconds=at)),
+            "at": iso(moment(at)),
             "us": at,
             "oc": event["occurred_at"],
             "rec": event["recorded_at"],
@@ -193,7 +196,7 @@ class _Rows:
             "floor": self._floors.get(event["event_id"]),
             "data": data[:_SHOWN] if cut else data,
             "cut": cut,
-            "meta": metadata,
+            "meta": bounded(metadata),
         }
         return found | self._folded(row, event["event_id"])
 

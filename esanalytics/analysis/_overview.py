@@ -102,6 +102,7 @@ class Overview:
     """
 
     log: Log
+    _whole: Window | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _held: dict[str, Any] = field(default_factory=dict, repr=False)
     _shorts: dict[tuple[Window, Chosen], Rows] = field(default_factory=dict, repr=False)
@@ -109,7 +110,10 @@ class Overview:
 
     @property
     def span(self) -> Window:
-        """From the first event up to a microsecond after the last, in microseconds; (0, 0) where there is none."""
+        """From the first event up to a microsecond after the last, in microseconds; (0, 0) where there is none.
+
+        Of an overview that is a part of another it is that of the whole, so that a filter does not move the picture.
+        """
         return self._kinds.span
 
     @property
@@ -211,7 +215,7 @@ class Overview:
 
     @property
     def _kinds(self) -> Kinds:
-        return self._once("kinds", lambda: kinds_of(self.log))
+        return self._once("kinds", lambda: kinds_of(self.log, self._whole))
 
     @property
     def _cube(self) -> Cube:
@@ -232,7 +236,7 @@ class Overview:
         """Look at only the events of some streams, or with a text in them; the last few such are remembered."""
         key = chosen.only_rows()
         with self._lock:
-            found = self._narrower.pop(key, None) or Overview(key.log(self.log))
+            found = self._narrower.pop(key, None) or Overview(key.log(self.log), self.span)
             self._narrower[key] = found
             for old in list(self._narrower)[:-_REMEMBERED]:
                 del self._narrower[old]

@@ -7,23 +7,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from esanalytics.analysis._changes import same
+from esanalytics.analysis._places import place_of
 from esanalytics.projections import Projection, column_names
 from esanalytics.store import Log
-from esanalytics.timetravel import Definition, explain, history
+from esanalytics.timetravel import Definition
+from esanalytics.timetravel._explain import explain_each
+from esanalytics.timetravel._history import history_of
 
 __all__ = ["MOST_TEXT", "Responsible", "Side", "responsible"]
 
 Side = Literal["between", "left only", "right only", "changed"]
 
+_Place = tuple[dt.datetime, str, str, str, int]
+"""When an event happened, its type, service, id and position."""
+
 MOST_TEXT = 20_000
 """The most characters of a payload that is held."""
 
 _MANY = 60  # columns, beyond which explaining all of them would take long
+_AMONG = "WHERE position IN (SELECT unnest($positions::BIGINT[])) AND event_id IN (SELECT unnest($wanted::VARCHAR[]))"
 _PAYLOADS = f"""
-WITH found AS (SELECT position, CAST(data AS JSON)::VARCHAR AS text
-FROM events WHERE position IN (SELECT unnest($wanted::BIGINT[])))
-SELECT position, left(text, {MOST_TEXT}) AS data, strlen(text) AS size FROM found
+WITH found AS (SELECT event_id, version, CAST(data AS JSON)::VARCHAR AS text FROM events {_AMONG})
+SELECT event_id, version, left(text, {MOST_TEXT}) AS data, strlen(text) AS size FROM found
 """
+_ENVELOPES = f"SELECT event_id, service, version FROM events {_AMONG}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +91,64 @@ class _Event:
 
 def responsible(
     projection: Definition,
-    key: Sequence[Any],
+    keys: Sequence[tuple[Any, ...]],
     logs: tuple[Log, Log],
     window: tuple[dt.datetime, dt.datetime] | None,
-) -> list[Responsible]:
-    """List the events that made a difference of one key, in order of time.
+) -> list[list[Responsible]]:
+    """List the events that made the differences of some keys, of each in the order of a fold; all are read at once.
+
+    Where the projection has more than 60 columns, explaining each would take long: what an event did is then read from
+    the versions of the row, so that an event counts for the columns whose values it changed, and none is passed over.
 
     Args:
         projection: what is folded.
-        key: the values of the key's columns.
+        keys: of each the values of the key's columns.
         logs: the left and the right one; the same one twice where two instants are compared.
         window: after the first and up to the second instant; None: two logs are compared.
 
     Raises:
         UnsupportedError: the projection is SQL, which says nothing of single events.
     """
-    wanted = key[0] if len(key) == 1 else tuple(key)
+    if not keys:
+        return []
     is_wide = isinstance(projection, Projection) and len(column_names(projection)) > _MANY
     read = _by_versions if is_wide else _by_explaining
     if window is not None:
-        events = [e for e in read(logs[1], projection, wanted, window[1]) if e.effective_at > window[0]]
-        return _with_payloads([_told("between", event) for event in events], logs)
-    left, right = ({event.event_id: event for event in read(log, projection, wanted, None)} for log in logs)
+        seen = read(logs[1], projection, keys, window[1])
+        found = [[_told("between", event) for event in events if event.effective_at > window[0]] for events in seen]
+    else:
+        left, right = (read(log, projection, keys, None) for log in logs)
+        found = [_differing(*both) for both in zip(left, right, strict=True)]
+    return _completed(found, logs)
+
+
+def _differing(before: list[_Event], after: list[_Event]) -> list[Responsible]:
+    """Choose the events that only one of two logs has, and those that do something else in each."""
+    left, right = ({event.event_id: event for event in events} for events in (before, after))
     found = [_told("left only", event) for name, event in left.items() if name not in right]
     found += [_told("right only", event) for name, event in right.items() if name not in left]
     both = ((left[name], event) for name, event in right.items() if name in left)
-    found += [_told("changed", new, old) for old, new in both if old.meaning != new.meaning]
-    return _with_payloads(sorted(found, key=lambda event: (event.effective_at, event.position)), logs)
+    return found + [_told("changed", new, old) for old, new in both if old.meaning != new.meaning]
 
 
-def _by_explaining(log: Log, projection: Definition, key: Any, at: dt.datetime | None) -> list[_Event]:  # noqa: ANN401
-    """Read what each event of a key did, of all columns."""
-    return _gathered(explain(log, projection, key, at=at), at)
+def _by_explaining(
+    log: Log, projection: Definition, keys: Sequence[tuple[Any, ...]], at: dt.datetime | None
+) -> list[list[_Event]]:
+    """Read what each event of some keys did, of all columns."""
+    rows = _by_key(explain_each(log, projection, keys, at=at), keys, [f"$k{n}" for n in range(len(keys[0]))])
+    return [_gathered(each, at) for each in rows]
+
+
+def _by_key(
+    rows: Iterable[Mapping[str, Any]], keys: Sequence[tuple[Any, ...]], names: Sequence[str]
+) -> list[list[Mapping[str, Any]]]:
+    """Tell rows apart by the key that is in columns of theirs."""
+    if len(keys) == 1:  # which may be given in another way than the column has it
+        return [list(rows)]
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(repr(tuple(row[name] for name in names)), []).append(row)
+    return [found.get(repr(tuple(key)), []) for key in keys]
 
 
 def _gathered(rows: Iterable[Mapping[str, Any]], at: dt.datetime | None) -> list[_Event]:
@@ -130,21 +164,39 @@ def _gathered(rows: Iterable[Mapping[str, Any]], at: dt.datetime | None) -> list
     return list(events.values())
 
 
-def _by_versions(log: Log, projection: Definition, key: Any, at: dt.datetime | None) -> list[_Event]:  # noqa: ANN401
-    """Read what each event of a key changed, from the versions of its row: for hundreds of columns."""
-    result = history(log, projection, key=key, until=at, grain="event")
+def _by_versions(
+    log: Log, projection: Definition, keys: Sequence[tuple[Any, ...]], at: dt.datetime | None
+) -> list[list[_Event]]:
+    """Read what each event of some keys changed, from the versions of their rows: for hundreds of columns."""
+    result = history_of(log, projection, keys, until=at)
     *own, begins, _, event_id, type_, position = result.columns
-    columns = own[len(key) if isinstance(key, tuple) else 1 :]
-    rows = list(result)
-    services = _services(log, [row[position] for row in rows])
-    places = [(row[begins], row[type_], services.get(row[position], ""), row[event_id], row[position]) for row in rows]
-    made = [(place, row) for place, row in zip(places, rows, strict=True)]
-    ended = [(place, None) for place in _endings(log, projection, key, at, columns[0])]
+    names, columns = own[: len(keys[0])], own[len(keys[0]) :]
+    made = [
+        [((row[begins], row[type_], "", row[event_id], row[position]), row) for row in rows]
+        for rows in _by_key(result, keys, names)
+    ]
+    ended = [[(place, None) for place in places] for places in _endings(log, projection, keys, at, columns[0])]
+    found = [[*versions, *ends] for versions, ends in zip(made, ended, strict=True)]
+    places = [place for each in found for place, _ in each]
+    known = {row["event_id"]: row for row in log.sql(_ENVELOPES, _ids((place[3], place[4]) for place in places))}
+    return [_turned(each, columns, known) for each in found]
+
+
+def _turned(
+    found: Sequence[tuple[_Place, Mapping[str, Any] | None]], columns: Sequence[str], known: Mapping[str, Any]
+) -> list[_Event]:
+    """Say what each version of a row changed from the one before."""
+
+    def in_order(each: tuple[_Place, Any]) -> Any:  # noqa: ANN401  what sorts
+        time, _, _, event_id, position = each[0]
+        return place_of(time, known[event_id]["version"] if event_id in known else None, position)
+
     before: Mapping[str, Any] = {}
     events = []
-    for place, row in sorted([*made, *ended], key=lambda found: (found[0][0], found[0][4])):
+    for (time, kind, _, name, number), row in sorted(found, key=in_order):
         after = {} if row is None else row
-        events.append(_Event(*place, tuple(_changes(columns, before, after))))
+        service = known[name]["service"] if name in known else ""
+        events.append(_Event(time, kind, service, name, number, tuple(_changes(columns, before, after))))
         before = after
     return events
 
@@ -152,26 +204,28 @@ def _by_versions(log: Log, projection: Definition, key: Any, at: dt.datetime | N
 def _endings(
     log: Log,
     projection: Definition,
-    key: Any,  # noqa: ANN401  a value of the key's type
+    keys: Sequence[tuple[Any, ...]],
     at: dt.datetime | None,
     column: str,
-) -> list[tuple[dt.datetime, str, str, str, int]]:
-    """List the events that ended the entity, which no version tells of."""
+) -> list[list[_Place]]:
+    """List the events that ended the entities, which no version tells of."""
     names = ("effective_at", "type", "service", "event_id", "position")
-    rows = (row for row in explain(log, projection, key, column, at=at) if row["action"] == "delete")
-    places = (tuple(row[name] for name in names) for row in rows)
-    return [(time, *rest) for time, *rest in places if at is None or time <= at]
+    rows = _by_key(explain_each(log, projection, keys, column, at=at), keys, [f"$k{n}" for n in range(len(keys[0]))])
+    ends = ([row for row in each if row["action"] == "delete"] for each in rows)
+    places = ([tuple(row[name] for name in names) for row in each] for each in ends)
+    return [[(time, *rest) for time, *rest in each if at is None or time <= at] for each in places]
 
 
 def _changes(own: Sequence[str], before: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[_Act]:
     for name in own:
-        if row.get(name) != before.get(name):
+        if not same(row.get(name), before.get(name)):
             yield _Act(name, "set", repr(row.get(name)), None)
 
 
-def _services(log: Log, positions: list[int]) -> dict[int, str]:
-    query = "SELECT position, service FROM events WHERE position IN (SELECT unnest($wanted::BIGINT[]))"
-    return {row["position"]: row["service"] for row in log.sql(query, {"wanted": positions})}
+def _ids(events: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """Name events, by their ids; where they are read from is quickly found by their positions."""
+    found = list(events)
+    return {"wanted": [event_id for event_id, _ in found], "positions": [position for _, position in found]}
 
 
 def _told(side: Side, event: _Event, old: _Event | None = None) -> Responsible:
@@ -182,15 +236,21 @@ def _told(side: Side, event: _Event, old: _Event | None = None) -> Responsible:
     return Responsible(side, *place, touched, passed)
 
 
-def _with_payloads(events: list[Responsible], logs: tuple[Log, Log]) -> list[Responsible]:
-    """Read the payloads, of the right log where both show the event."""
-    of_left = [event.position for event in events if event.side == "left only"]
-    of_right = [event.position for event in events if event.side != "left only"]
-    found: dict[tuple[bool, int], tuple[str | None, int]] = {}
-    for log, positions, is_left in ((logs[0], of_left, True), (logs[1], of_right, False)):
-        if positions:
-            for row in log.sql(_PAYLOADS, {"wanted": positions}):
-                found[is_left, row["position"]] = (row["data"], int(row["size"] or 0))
-    nothing = (None, 0)
-    payloads = [found.get((event.side == "left only", event.position), nothing) for event in events]
-    return [replace(event, data=data, size=size) for event, (data, size) in zip(events, payloads, strict=True)]
+def _completed(found: list[list[Responsible]], logs: tuple[Log, Log]) -> list[list[Responsible]]:
+    """Put the events of each key in order, with their payloads; of the right log where both show them."""
+    payloads: dict[tuple[bool, str], Mapping[str, Any]] = {}
+    for log, is_left in ((logs[0], True), (logs[1], False)):
+        events = (event for each in found for event in each if (event.side == "left only") == is_left)
+        wanted = [(event.event_id, event.position) for event in events]
+        if wanted:
+            payloads |= {(is_left, row["event_id"]): row for row in log.sql(_PAYLOADS, _ids(wanted))}
+    return [_whole(each, payloads) for each in found]
+
+
+def _whole(events: Iterable[Responsible], payloads: Mapping[tuple[bool, str], Mapping[str, Any]]) -> list[Responsible]:
+    whole = []
+    for event in events:
+        row = payloads.get((event.side == "left only", event.event_id), {})
+        place = place_of(event.effective_at, row.get("version"), event.position)
+        whole.append((place, replace(event, data=row.get("data"), size=int(row.get("size") or 0))))
+    return [event for _, event in sorted(whole, key=lambda each: each[0])]

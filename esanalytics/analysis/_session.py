@@ -7,25 +7,30 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
+from esanalytics._instants import iso
+from esanalytics.analysis._acts import fitting
 from esanalytics.analysis._branch import Branch, branch_of, real_branch
 from esanalytics.analysis._changes import Change, Row, changes
 from esanalytics.analysis._edits import Edit, edit_of, edited, remaining
 from esanalytics.analysis._entity import Entity, entity_of
 from esanalytics.analysis._exact import json_ready
 from esanalytics.analysis._finding import Wanted, find
+from esanalytics.analysis._places import moment
 from esanalytics.analysis._tape import payloads_of
-from esanalytics.errors import ReducerError
+from esanalytics.errors import EngineError, EsAnalyticsError, ReducerError, StoreError
 from esanalytics.projections import Reducer
-from esanalytics.store import Log, Store, as_log
+from esanalytics.store import Log, Store, as_log, folder_of
 
-__all__ = ["OnFoldError", "ReplaySession"]
+__all__ = ["OnFoldError", "ReplaySession", "in_words"]
 
 OnFoldError = Literal["skip", "stop", "raise"]
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_REPLACED = ("it was replaced by another one", "open it again, and replay that")
 _REMEDY = "mend the reducer, or replay past such events with on_error='skip'"
 
 
@@ -57,8 +62,8 @@ class ReplaySession:
 
     Attributes:
         entity: what is replayed.
-        bookmarks: pairs of a step and a label.
-        listeners: called after every change of step, marks, or what is switched off, changed or added.
+        listeners: called after every change of step, marks, bookmarks, or what is switched off, changed or added; by
+            then the thread that made it holds nothing.
 
     Example:
         >>> replay = ea.ReplaySession(store, orders, "order-42")  # doctest: +SKIP
@@ -81,6 +86,7 @@ class ReplaySession:
         if on_error not in {"skip", "stop", "raise"}:
             raise ValueError(f"on_error={on_error!r}; give 'skip', 'stop' or 'raise'")
         self._lock = threading.RLock()
+        self._depth, self._untold = 0, False
         self.listeners: list[Callable[[], None]] = []
         self._given = log
         self._on_error = on_error
@@ -94,9 +100,15 @@ class ReplaySession:
         self._step = 0
         self._version = -1  # the first change makes it what it is
         self._marks: dict[str, int] = {}
-        self.bookmarks: list[tuple[int, str]] = [(int(at), str(label)) for at, label in bookmarks]
-        self._change(frozenset(skipped), {edit["event_id"]: dict(edit) for edit in edits})
+        self._bookmarks: list[tuple[int, str]] = []
+        given = {edit["event_id"]: dict(edit) for edit in edits}
+        for event_id in (known for known, edit in given.items() if "type" not in edit):
+            self._real.step_of(event_id)  # what changes an event needs one
+        self._change(frozenset(), given)
+        self.skip(*skipped)
+        self._version = 0
         self.goto(step)
+        self.bookmarks = bookmarks
         for name, marked in (marks or {}).items():
             self.mark(name, marked)
         if on_error == "raise":
@@ -105,6 +117,9 @@ class ReplaySession:
     def __len__(self) -> int:
         """Return the number of events: the last step."""
         return len(self._branch)
+
+    def __repr__(self) -> str:
+        return f"ReplaySession of {in_words(self)}"
 
     @property
     def step(self) -> int:
@@ -121,7 +136,7 @@ class ReplaySession:
         """Return the ``effective_at`` of the event that leads to a step; None at step 0."""
         with self._lock:
             number = self._within(step) - 1
-            return None if number < 0 else _EPOCH + dt.timedelta(microseconds=self._branch.instant(number))
+            return None if number < 0 else moment(self._branch.instant(number))
 
     @property
     def skipped(self) -> frozenset[str]:
@@ -135,13 +150,24 @@ class ReplaySession:
 
     @marks.setter
     def marks(self, marks: Mapping[str, int]) -> None:
-        with self._lock:
+        with self.held():
             self._marks = {str(name): self._within(step) for name, step in marks.items()}
-        self._told()
+            self._untold = True
+
+    @property
+    def bookmarks(self) -> list[tuple[int, str]]:
+        """The bookmarks, pairs of a step and a label; who changes them assigns a list, so that listeners are called."""
+        return self._bookmarks
+
+    @bookmarks.setter
+    def bookmarks(self, bookmarks: Iterable[tuple[int, str]]) -> None:
+        with self.held():
+            self._bookmarks = [(self._within(int(step)), str(label)) for step, label in bookmarks]
+            self._untold = True
 
     @property
     def version(self) -> int:
-        """How often the events themselves were changed: edited, added, read anew."""
+        """How often the events themselves were changed: edited, added, taken back, others found in the store."""
         return self._version
 
     @property
@@ -152,10 +178,11 @@ class ReplaySession:
     @property
     def page_can_skip(self) -> bool:
         """Whether a page knows by itself what switching off does: acts stay as they are, but for what is off."""
-        real, own = self._branch.real.tape, self._branch.own.tape
+        branch = self._branch
+        real, own = branch.real.tape, branch.own.tape
         if self.folds_in_python or real is own:
             return not self.folds_in_python
-        rows = ((self._real.row_of.get(event_id), row) for row, event_id in enumerate(own.events.ids))
+        rows = ((real.events.row_of.get(event_id), row) for row, event_id in enumerate(own.events.ids))
         return all(before is not None and real.acts[before] == own.acts[row] for before, row in rows)
 
     @property
@@ -173,12 +200,41 @@ class ReplaySession:
         """The log with what is changed or added, and nothing switched off."""
         return self._whole_log
 
+    @contextmanager
+    def held(self) -> Iterator[ReplaySession]:
+        """Hold the replay as it is for a while: no other thread changes it; listeners are called when that ends.
+
+        Example:
+            >>> with replay.held():  # doctest: +SKIP
+            ...     row, change = replay.state(), replay.diff()
+        """
+        tell = False
+        try:
+            with self._lock:
+                self._depth += 1
+                try:
+                    yield self
+                finally:
+                    self._depth -= 1
+                    if not self._depth:
+                        tell, self._untold = self._untold, False
+        finally:
+            for listener in tuple(self.listeners) if tell else ():
+                listener()
+
     def goto(self, step: int | str | None) -> ReplaySession:
-        """Stand at a step, by its number (held within the bounds), or at an event, by its id; None: stay."""
-        with self._lock:
+        """Stand at a step, by its number (held within the bounds), or at an event, by its id; None: stay.
+
+        At an instant: ``goto(replay.find("instant", at))``.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        with self.held():
             wanted = self._branch.step_of(step) if isinstance(step, str) else step
             self._step = self._step if wanted is None else max(0, min(int(wanted), len(self)))
-        return self._told()
+            self._untold = True
+        return self
 
     def state(self, step: int | None = None, *, real: bool = False) -> Row:
         """Return the row at a step, by column; None where the entity has none.
@@ -186,14 +242,26 @@ class ReplaySession:
         Args:
             step: None: where it stands.
             real: as it was, whatever is switched off, changed or added.
+
+        Raises:
+            EngineError: a sum does not fit into the type of its column; `state_at` has no answer either.
+            ValueError: there is no such step.
         """
         with self._lock:
-            return self._branch.state(self._step if step is None else self._within(step), real=real)
+            side = self._branch.real if real else self._branch.own
+            row = self._branch.state(self._step if step is None else self._within(step), real=real)
+            return fitting(side.tape.columns, row)
 
     def event(self, step: int | None = None) -> dict[str, Any] | None:
         """Return the event that leads to a step: its envelope, ``effective_at``, ``data`` and ``metadata`` (JSON text).
 
-        ``skipped`` tells whether it is switched off, ``error`` why the fold failed at it, or None. None at step 0.
+        ``occurred_at``, ``recorded_at`` and ``effective_at`` are microseconds since 1970, as int; `instant` gives a
+        datetime. ``skipped`` tells whether it is switched off, ``error`` why the fold failed at it, or None. None at
+        step 0.
+
+        Raises:
+            ValueError: there is no such step.
+            CorruptFileError: the data file that has the payload is missing or damaged.
         """
         with self._lock:
             number = (self._step if step is None else self._within(step)) - 1
@@ -201,16 +269,15 @@ class ReplaySession:
                 return None
             found = self._branch.envelope(number)
             text, metadata = self.payloads([number])[number]
-            self._branch.state(number + 1)
-            error = self._branch.error(number)
+            error = self._failure(number + 1)
             skipped = found["event_id"] in self._skipped
         told = None if error is None else f"{type(error).__name__}: {error}"
         return {**found, "data": text, "metadata": metadata, "skipped": skipped, "error": told}
 
     def payloads(self, rows: Iterable[int]) -> dict[int, tuple[str, str | None]]:
         """Return payload and metadata as JSON text, by row (from 0: the event that leads to step row + 1)."""
-        wanted = list(rows)
         with self._lock:
+            wanted = list(rows)
             return payloads_of(self._whole_log, self._branch.events, wanted) if wanted else {}
 
     def matching(self, text: str) -> set[str]:
@@ -240,7 +307,7 @@ class ReplaySession:
 
     def skip(self, *event_ids: str) -> ReplaySession:
         """Switch events off; the log is not touched."""
-        with self._lock:
+        with self.held():
             for event_id in event_ids:
                 self._branch.step_of(event_id)
             return self.switch_off(self._skipped | set(event_ids))
@@ -251,7 +318,7 @@ class ReplaySession:
 
     def restore(self, *event_ids: str) -> ReplaySession:
         """Switch events on again, and take back how they were changed; without arguments: all."""
-        with self._lock:
+        with self.held():
             gone = set(event_ids) or self._skipped | self._edits.keys()
             left = {event_id: edit for event_id, edit in self._edits.items() if event_id not in gone}
             return self._change(self._skipped - gone, None if left == self._edits else left)
@@ -266,7 +333,7 @@ class ReplaySession:
         Raises:
             InvalidEventError: such an event could not be stored.
         """
-        with self._lock:
+        with self.held():
             if event_id is not None:
                 self._branch.step_of(event_id)
             before = {} if event_id is None else self._edits.get(event_id, {})
@@ -277,9 +344,10 @@ class ReplaySession:
 
     def mark(self, name: str, step: int | None = None) -> ReplaySession:
         """Mark a step by name; None: where it stands."""
-        with self._lock:
+        with self.held():
             self._marks[name] = self._step if step is None else self._within(step)
-        return self._told()
+            self._untold = True
+        return self
 
     def find(self, what: Wanted, value: Any = None, *, start: int | None = None, back: bool = False) -> int | None:  # noqa: ANN401
         """Return the next step at which something is, or None.
@@ -292,6 +360,9 @@ class ReplaySession:
             value: what is looked for.
             start: steps after this one, or before it; None: where it stands.
             back: look backwards.
+
+        Raises:
+            ValueError: there is no such field, or nothing can be looked for like this.
         """
         with self._lock:
             return find(self, what, value, self._step if start is None else self._within(start), back=back)
@@ -304,24 +375,45 @@ class ReplaySession:
             found |= {"skipped": sorted(self._skipped)} if self._skipped else {}
             found |= {"edits": [dict(edit) for edit in self._edits.values()]} if self._edits else {}
             found |= {"marks": self.marks} if self._marks else {}
-            return found | ({"bookmarks": [list(each) for each in self.bookmarks]} if self.bookmarks else {})
+            return found | ({"bookmarks": [list(each) for each in self._bookmarks]} if self._bookmarks else {})
 
     def refresh(self) -> int:
-        """Read what the store holds now; returns how many events came."""
-        with self._lock:
+        """Read what the store holds now; returns how many events came.
+
+        Raises:
+            StoreError: the store is gone, or another one is in its place; the replay stays as it was.
+        """
+        with self.held():
             before = self._real_log, self._real
-            log = as_log(self._given)
-            self._real_log, self._real = log, self._read(log, self.entity)
+            self._real_log, self._real = self._newest()
             try:
                 self._change(self._skipped, {**self._edits})
             except BaseException:
                 self._real_log, self._real = before
                 raise
-            return len(self._real) - len(before[1])
+            known, found = before[1], self._real
+            self._version += known.columns != found.columns or not known.events.table.equals(found.events.table)
+            return len(found) - len(known)
+
+    def _newest(self) -> tuple[Log, Branch]:
+        """Read what the store holds now."""
+        folder = folder_of(self._real_log)
+        try:
+            log = as_log(self._given)
+            found = self._read(log, self.entity)
+        except (EsAnalyticsError, OSError) as error:
+            if not folder.exists():
+                raise StoreError(str(folder), "it is gone", "put it back, or open it where it is now") from error
+            if _opens(folder):
+                raise StoreError(str(folder), *_REPLACED) from error
+            raise
+        if not self._real.row_of.keys() <= found.row_of.keys():
+            raise StoreError(str(folder), *_REPLACED)
+        return log, found
 
     def _change(self, skipped: frozenset[str], edits: dict[str, Edit] | None = None) -> ReplaySession:
-        """Switch off and change exactly these events."""
-        with self._lock:
+        """Switch off and change exactly these events; steps stay at their events where others are changed."""
+        with self.held():
             kept = self._edits if edits is None else edits
             changed = self._whole_log if edits is None else edited(self._real_log, edits.values())
             entity = self.entity if edits is None else self.entity.on(changed)
@@ -330,21 +422,27 @@ class ReplaySession:
             left = remaining(self._real_log, changed, kept.keys(), known)
             stop = self._on_error == "stop"
             branch = branch_of(real, changed if kept else None, left, entity, known, stop=stop)
+            before = branch if edits is None else self._branch
+            self._version += kept != self._edits
             self.entity, self._real, self._branch = entity, real, branch
             self._whole_log, self._log = changed, left
-            self._version += edits is not None
             self._edits, self._skipped = kept, known & branch.row_of.keys()
-            self._step = min(self._step, len(branch))
-            self._marks = {name: min(step, len(branch)) for name, step in self._marks.items()}
-        return self._told()
+            self._step = _followed(self._step, before, branch)
+            self._marks = {name: _followed(step, before, branch) for name, step in self._marks.items()}
+            self._bookmarks = [(_followed(step, before, branch), label) for step, label in self._bookmarks]
+            self._untold = True
+        return self
 
     def _read(self, log: Log, entity: Entity) -> Branch:
         return real_branch(log, entity, stop=self._on_error == "stop")
 
-    def _told(self) -> ReplaySession:
-        for listener in self.listeners:
-            listener()
-        return self
+    def _failure(self, step: int) -> Exception | None:
+        """Return why the fold failed at the event that leads to a step."""
+        try:
+            self.state(step)
+        except EngineError as error:
+            return error
+        return self._branch.error(step - 1)
 
     def _place(self, step: int | str | None, otherwise: int) -> int:
         if step is None:
@@ -370,3 +468,34 @@ class ReplaySession:
                 reason = f"raised {type(error).__name__}: {error}"
                 found = (self.entity.definition.name, *where, self.instant(row + 1), reason, _REMEDY)
                 raise ReducerError(*found) from error
+
+
+def _followed(step: int, before: Branch, after: Branch) -> int:
+    """Return the step that stands at the same event as a step did before; one within bounds where it is gone."""
+    if not 0 < step <= len(before):
+        return min(step, len(after))
+    return after.row_of.get(before.events.ids[step - 1], min(step, len(after)) - 1) + 1
+
+
+def _opens(folder: Path) -> bool:
+    """Tell whether a store is there that can be opened anew."""
+    try:
+        Store.open(folder).close()
+    except (EsAnalyticsError, OSError):
+        return False
+    return True
+
+
+def in_words(session: ReplaySession) -> str:
+    """Say in a line what is replayed, and where it stands."""
+    with session.held():
+        title, size = session.entity.title, len(session)
+        if not size:
+            return f"{title}: no events"
+        days = [iso(day)[:10] for step in (1, size) if (day := session.instant(step)) is not None]
+        event, off = session.event(), len(session.skipped)
+        at = "before the first" if event is None else f"at {session.step} {event['type']}"
+        told = [f"{size:,} {'event' if size == 1 else 'events'}", "..".join(dict.fromkeys(days)), at]
+        told += [f"what-if: {off} off"] if off else []
+        told += [f"the fold fails there: {event['error']}"] if event and event["error"] else []
+        return f"{title}: {', '.join(told)}"

@@ -14,6 +14,8 @@ from sqlglot import exp
 
 from esanalytics import _sql as sql
 from esanalytics.analysis._acts import DELETE, Acts, Column
+from esanalytics.analysis._chosen import occurs
+from esanalytics.analysis._places import place_of
 from esanalytics.engines import Result
 from esanalytics.events import sorting
 from esanalytics.projections import Projection, SettledPlan, deleting, live, moves, scalar
@@ -195,7 +197,7 @@ def _acts(found: Compiled, events: Events) -> Sequence[Acts]:
     values, exact = _values(found)
     if exact:
         return _Reading(rules, chosen, values.arrow(), parts)
-    rest = iter(sorted(values, key=_place))
+    rest = iter(sorted(values, key=lambda row: place_of(*(row[name] for name in _ORDER))))
     return [rules[case](next(rest)) if part else None for case, part in zip(chosen.tolist(), parts, strict=True)]
 
 
@@ -250,10 +252,6 @@ def _values(found: Compiled) -> tuple[Result, bool]:
     return result(found.log, lambda: views.plan(query)), exact
 
 
-def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["effective_at"], row["version"] is not None, row["version"] or 0, row["position"]
-
-
 def reducer_tape(log: Log) -> Tape:
     """Read the tape of a stream that a Python function folds: what an event does, the function knows."""
     events = events_of(log)
@@ -263,10 +261,7 @@ def reducer_tape(log: Log) -> Tape:
 def matching(log: Log, text: str, conditions: Sequence[exp.Expr] = ()) -> set[str]:
     """Return the ids of the events that have a text in their id, type, stream or payload, whatever the case."""
     views = Views()
-    relation, _ = views.add(log)
-    places = [sql.column(name) for name in ("event_id", "type", "stream_id")] + [_text_of("data")]
-    whole = sql.function("lower", sql.function("concat_ws", exp.Literal.string("\n"), *places))
-    has = sql.function("contains", whole, exp.Literal.string(text.lower()))
+    relation, _ = views.add(log.where(occurs(text)))
     query = exp.select(sql.column("event_id"), copy=False).from_(sql.named_source(relation, "events"), copy=False)
-    query = query.where(*conditions, has, copy=False)
+    query = query.where(*conditions, copy=False) if conditions else query
     return set(result(log, lambda: views.plan(query)).arrow()["event_id"].to_pylist())

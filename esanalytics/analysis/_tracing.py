@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from esanalytics.analysis._causes import Forest, Found, forest, related
+from esanalytics.analysis._places import place_of
 from esanalytics.engines import Result
 from esanalytics.errors import StoreError
 from esanalytics.store import Log, Store, as_log, folder_of
@@ -31,9 +31,14 @@ SELECT {_COLUMNS}, epoch_us(effective_at) AS at, left(text, {MOST_TEXT}) AS data
 strlen(text) AS size FROM found ORDER BY effective_at, version NULLS FIRST, position LIMIT {MOST}
 """
 _OF_CORRELATION = _NODES.format("correlation_id = $wanted")
-_OF_POSITIONS = _NODES.format("position IN (SELECT unnest($wanted::BIGINT[]))")
+_OF_POSITIONS = _NODES.format(
+    "position IN (SELECT unnest($positions::BIGINT[])) AND hash(event_id) IN (SELECT unnest($wanted::UBIGINT[]))"
+)
 _OF_IDS = _NODES.format("event_id IN (SELECT unnest($wanted::VARCHAR[]))")
-_EVENTS = "SELECT * FROM events WHERE position IN (SELECT unnest($wanted::BIGINT[]))"
+_EVENTS = (
+    "SELECT * FROM events WHERE position IN (SELECT unnest($positions::BIGINT[])) "
+    "AND event_id IN (SELECT unnest($wanted::VARCHAR[]))"
+)
 _IN_ORDER = " ORDER BY effective_at, version NULLS FIRST, position"
 _COUNT = "SELECT count(*) AS n FROM events WHERE correlation_id = $wanted"
 _ONE = "SELECT event_id, correlation_id, causation_id FROM events WHERE event_id = $wanted LIMIT 1"
@@ -125,8 +130,9 @@ class Traced:
 
     def events(self) -> Result:
         """Return the events themselves, whole, in order of ``effective_at``, version, position."""
-        positions = [node.event["position"] for node in self.nodes if node.event is not None]
-        return self.log.sql(_EVENTS + _IN_ORDER, {"wanted": positions})
+        found = [node.event for node in self.nodes if node.event is not None]
+        wanted = {"positions": [event["position"] for event in found], "wanted": [event["event_id"] for event in found]}
+        return self.log.sql(_EVENTS + _IN_ORDER, wanted)
 
 
 def traced(log: Store | Log, *, correlation_id: str | None = None, event_id: str | None = None) -> Traced:
@@ -174,8 +180,8 @@ def _of_correlation(log: Log, correlation_id: str, event_id: str | None) -> Trac
 
 def _of_causes(log: Log, event_id: str) -> Traced:
     found: Found = related(log, event_id)
-    positions = found.positions[:MOST].tolist()
-    rows = _rows(log, _OF_POSITIONS, positions)
+    nearest = {"positions": found.positions[:MOST].tolist(), "wanted": found.hashes[:MOST].tolist()}
+    rows = list(log.sql(_OF_POSITIONS, nearest)) if nearest["wanted"] else []
     rows += _rows(log, _OF_IDS, list(dict.fromkeys([event_id, *_causes_beside(rows)])), rows)
     rows += _rows(log, _OF_IDS, _causes_beside(rows), rows)
     own = [row for row in rows if row["causation_id"] is None]
@@ -185,10 +191,10 @@ def _of_causes(log: Log, event_id: str) -> Traced:
 
 def _rows(log: Log, query: str, wanted: object, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
     """Read events, but those that are known already."""
-    positions = {row["position"] for row in known}
+    ids = {row["event_id"] for row in known}
     if isinstance(wanted, list) and not wanted:
         return []
-    return [row for row in log.sql(query, {"wanted": wanted}) if row["position"] not in positions]
+    return [row for row in log.sql(query, {"wanted": wanted}) if row["event_id"] not in ids]
 
 
 def _causes_beside(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -203,11 +209,11 @@ def _counted(log: Log, correlation_id: str) -> int:
 
 
 def _made(log: Log, correlation_id: str | None, event_id: str | None, rows: list[dict[str, Any]], total: int) -> Traced:
-    every = sorted(rows, key=_place)
-    elsewhere = {row["position"] for row in rows if correlation_id is not None and _is_other(row, correlation_id)}
+    every = sorted(rows, key=lambda row: place_of(row["effective_at"], row["version"], row["position"]))
+    elsewhere = {row["event_id"] for row in rows if correlation_id is not None and _is_other(row, correlation_id)}
     found = forest(
         [row["event_id"] for row in every],
-        [None if row["position"] in elsewhere else row["causation_id"] for row in every],
+        [None if row["event_id"] in elsewhere else row["causation_id"] for row in every],
     )
     if correlation_id is None and event_id is not None:
         found = found.only(event_id)
@@ -221,7 +227,7 @@ def _is_other(row: dict[str, Any], correlation_id: str) -> bool:
     return bool(row["correlation_id"] != correlation_id)
 
 
-def _nodes(found: Forest, rows: Sequence[dict[str, Any]], elsewhere: set[int]) -> tuple[Node, ...]:
+def _nodes(found: Forest, rows: Sequence[dict[str, Any]], elsewhere: set[str]) -> tuple[Node, ...]:
     times: list[int | None] = []
     nodes = []
     for number, spot in enumerate(found.spots):
@@ -240,17 +246,12 @@ def _nodes(found: Forest, rows: Sequence[dict[str, Any]], elsewhere: set[int]) -
                 at,
                 None if at is None or before is None else at - before,
                 0 if row is None else int(row["size"] or 0),
-                row is not None and row["position"] in elsewhere,
+                row is not None and row["event_id"] in elsewhere,
                 spot.is_cycle,
                 spot.effects,
             )
         )
     return tuple(nodes)
-
-
-def _place(row: dict[str, Any]) -> tuple[dt.datetime, bool, int, int]:
-    version = row["version"]
-    return row["effective_at"], version is not None, 0 if version is None else version, row["position"]
 
 
 def _unknown(log: Log, kind: str, wanted: str) -> StoreError:

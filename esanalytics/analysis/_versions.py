@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from esanalytics.analysis._asking import columns as ask
+from esanalytics.analysis._places import micros
 from esanalytics.projections import Projection, key_columns
 from esanalytics.store import Log
 from esanalytics.timetravel import Definition, history, state_at
@@ -18,8 +19,6 @@ __all__ = ["MOST_VERSIONS", "Span", "Track", "Tracks", "tracks"]
 MOST_VERSIONS = 20_000
 """More versions than this are not drawn."""
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _REALS = ("UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _OWN = ("valid_from", "valid_to", "event_id", "type", "position")
@@ -104,11 +103,12 @@ def tracks(
     chosen = _chosen(own, wanted, most_columns)
     found, of = _keys(log, projection, keys, key, most_keys)
     each = max(1, MOST_VERSIONS // max(1, len(found)))
-    rows = [_rows(log, projection, one, each, names["valid_from"]) for one in found]
-    _missing(log, projection, keys, [one for one, some in zip(found, rows, strict=True) if not some])
+    read = [_rows(log, projection, one, each + 1, names["valid_from"]) for one in found]
+    _missing(log, projection, keys, [one for one, some in zip(found, read, strict=True) if not some])
+    rows = [some[:each] for some in read]
     end = ask(log, "SELECT max(epoch_us(effective_at)) AS at FROM events")["at"]
     last = int(end[0]) if found else 0
-    born = min((_us(some[0][names["valid_from"]]) for some in rows), default=last)
+    born = min((micros(some[0][names["valid_from"]]) for some in rows), default=last)
     last = max(last, born + _SECOND)  # so that what holds from the log's last instant on can be seen
     made = [
         _track(_shown(one), column, types[column], some, names, last)
@@ -116,8 +116,8 @@ def tracks(
         for column in chosen
     ]
     times = [row[names[name]] for some in rows for row in some for name in ("valid_from", "valid_to")]
-    changed = max((_us(at) for at in times if at is not None), default=last)
-    versions, cut = sum(map(len, rows)), any(len(some) == each for some in rows)
+    changed = max((micros(at) for at in times if at is not None), default=last)
+    versions, cut = sum(map(len, rows)), any(len(some) > each for some in read)
     shown, left = tuple(map(_shown, found)), len(own) - len(chosen) if wanted is None else 0
     return Tracks(tuple(made), shown, chosen, born, changed, last, versions, of, cut, left)
 
@@ -144,9 +144,10 @@ def _keys(
     rows = living.order_by(*keys).head(most)
     of = len(rows) if len(rows) < most else len(living)
     if not rows:  # all were deleted
-        found = history(log, projection).order_by("valid_from").head(most)
-        rows = list({tuple(row[name] for name in keys): row for row in found}.values())
-        of = len(rows)
+        found = history(log, projection)
+        begins = found.columns[-len(_OWN)]
+        every = found.order_by(begins).arrow().group_by(list(keys), use_threads=False).aggregate([])
+        rows, of = every.slice(0, most).to_pylist(), every.num_rows
     several = len(keys) > 1
     return [tuple(row[name] for name in keys) if several else row[keys[0]] for row in rows], of
 
@@ -175,10 +176,10 @@ def _track(
     spans: list[Span] = []
     dead: list[tuple[int, int]] = []
     for row, after in zip(rows, [*rows[1:], None], strict=True):
-        begin, end = _us(row[names["valid_from"]]), row[names["valid_to"]]
-        until = max(last, begin) if end is None else _us(end)
+        begin, end = micros(row[names["valid_from"]]), row[names["valid_to"]]
+        until = max(last, begin) if end is None else micros(end)
         spans.append((begin, until, _value(row[column], is_number=is_number)))
-        again = last if after is None else _us(after[names["valid_from"]])
+        again = last if after is None else micros(after[names["valid_from"]])
         if end is not None and again > until:
             dead.append((until, again))
     return Track(key, column, is_number, tuple(_joined(spans)), tuple(dead))
@@ -203,7 +204,3 @@ def _value(value: Any, *, is_number: bool) -> Any:  # noqa: ANN401  any value of
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, dt.datetime) else str(value)
-
-
-def _us(value: dt.datetime) -> int:
-    return (value - _EPOCH) // _MICROSECOND

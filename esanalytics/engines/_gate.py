@@ -86,6 +86,8 @@ def select_only(engine: DuckDB, query: str, relations: Sequence[str] = ("events"
 def predicate(engine: DuckDB, condition: str, relations: Sequence[str] = ()) -> exp.Expr:
     """Return a user's boolean SQL expression as a tree, if it reads nothing but the columns it is asked about.
 
+    The tree keeps the text as the user wrote it, as ``meta["written"]``.
+
     Args:
         engine: whose parser reads the condition; nothing of it runs.
         condition: such as ``"data.amount::double > 100"``.
@@ -102,6 +104,7 @@ def predicate(engine: DuckDB, condition: str, relations: Sequence[str] = ()) -> 
         raise
     except EngineError as error:
         raise ValueError(f"not a SQL condition: {condition!r}; {error}") from error
+    tree.meta["written"] = condition.strip()
     return tree
 
 

@@ -7,15 +7,17 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
+from matplotlib.patches import Rectangle
 
 from esanalytics.analysis._asking import Duration, choice
 from esanalytics.analysis._measures import Binned, Ranking, binned
-from esanalytics.plots._labels import counted, days, gap, number_axis, time_axis
-from esanalytics.plots._theme import BEYOND, Theme, begin, empty, finish, legend, palette, sign
+from esanalytics.plots._labels import counted, days, every, gap, number_axis, time_axis
+from esanalytics.plots._theme import BEYOND, Theme, begin, empty, finish, legend, looking, palette, ready, sign
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["density", "left_over", "named"]
 
+_COLOURED = {"color": ("facecolor",)}
 _DAY = 86_400_000_000
 _UNITS = {10**6: "second", 60 * 10**6: "minute", 3600 * 10**6: "hour", _DAY: "day", 7 * _DAY: "week"}
 
@@ -48,8 +50,9 @@ def density(
         >>> ea.plots.density(store, bins="1d")  # doctest: +SKIP
     """
     choice("by", by, ("type", "service"))
-    axes, colours = begin(ax, theme, (10, 4.2), f"Events over time, by {by}")
+    ready(ax, theme)
     found = binned(as_log(log), by, bins=bins)
+    axes, colours = begin(ax, theme, (10, 4.2), f"Events over time, by {by}")
     if not found.ranking.total:
         empty(axes, colours)
         return finish(axes, theme, "no events")
@@ -61,7 +64,7 @@ def density(
     axes.set_ylabel(f"events per {_UNITS.get(found.width, gap(found.width))}")
     time_axis(axes, found.start, found.start + found.width * found.counts.shape[1])
     parts = f"{counted(found.counts.shape[1], 'bin')} of {gap(found.width)}"
-    return finish(axes, theme, f"all {counted(found.ranking.total, 'event')}, in {parts}{left_over(found.ranking, by)}")
+    return finish(axes, theme, f"{every(found.ranking.total, 'event')}, in {parts}{left_over(found.ranking, by)}")
 
 
 def named(ranks: Ranking, word: str) -> list[str]:
@@ -82,7 +85,17 @@ def _bars(axes: Axes, found: Binned, theme: Theme, kwargs: dict[str, Any]) -> li
     bars = []
     for nth, counts in enumerate(found.counts):
         look = sign(nth if nth < len(found.ranking.names) else BEYOND, theme)
-        drawn = {"color": look.colour, "hatch": look.hatch, "edgecolor": (palette(theme).paper, 0.55), "linewidth": 0.0}
-        bars.append(axes.bar(left, counts, found.width / _DAY, below, align="edge", **{**drawn, **kwargs}))
+        edge = (palette(theme).paper, 0.55)
+        drawn = looking(
+            Rectangle,
+            kwargs,
+            _COLOURED,
+            color=look.colour,
+            hatch=look.hatch,
+            edgecolor=edge,
+            linewidth=0.0,
+            align="edge",
+        )
+        bars.append(axes.bar(left, counts, **{"width": found.width / _DAY, "bottom": below, **drawn}))
         below += counts
     return bars

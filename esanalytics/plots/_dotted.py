@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from esanalytics.analysis._asking import choice
 from esanalytics.analysis._points import MOST_POINTS, Rows, Sort, rows
 from esanalytics.plots._density import named
-from esanalytics.plots._labels import counted, days, gap_axis, plain, time_axis
+from esanalytics.plots._labels import counted, days, every, gap_axis, plain, time_axis
 from esanalytics.plots._lanes import markers, points
-from esanalytics.plots._theme import BEYOND, Palette, Theme, begin, empty, finish, legend
+from esanalytics.plots._theme import BEYOND, Palette, Theme, begin, empty, finish, legend, ready
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["dotted"]
@@ -51,6 +51,7 @@ def dotted(
     """
     choice("sort", sort, ("first", "duration", "events"))
     choice("align", align, ("time", "start"))
+    ready(ax, theme)
     found = rows(as_log(log), sort=sort, align=align)
     many = len(found.streams)
     title = f"Events of each stream, {_SORTED[sort]}" + (", from its start" if align == "start" else "")
@@ -62,7 +63,7 @@ def dotted(
     at = days(found.points.at) if align == "time" else found.points.at / unit
     names = np.where(found.points.name < len(found.names.names), found.points.name, BEYOND)
     size = float(np.clip(2_600 / max(many, 1), 2.5, 36))
-    points(axes, at, found.points.row, names, theme, **{"s": size, **kwargs})
+    points(axes, at, found.points.row, names, theme, {"s": size, **kwargs})
     present = named(found.names, "type")
     handles = markers(found.names, found.points, theme)
     legend(axes, colours, handles, [present[nth] for nth in np.unique(found.points.name)])
@@ -102,7 +103,7 @@ def _upright(axes: Axes, found: Rows, colours: Palette) -> None:
 def _left_out(found: Rows) -> str:
     shown, many = len(found.points.at), len(found.streams)
     if shown == found.total:
-        return f"all {counted(found.total, 'event')} of {counted(found.of, 'stream')}"
+        return f"{every(found.total, 'event')} of {counted(found.of, 'stream')}"
     text = f"{shown:,} of {counted(found.total, 'event')}: {many:,} of {counted(found.of, 'stream')}"
     if found.every > 1:
         return f"{text}, each {found.every}th event"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from esanalytics.analysis._asking import known_types
 from esanalytics.analysis._flows import Lasting, lasting
 from esanalytics.plots._labels import counted, gap, gap_axis, number_axis, plain
-from esanalytics.plots._theme import Palette, Theme, begin, empty, finish
+from esanalytics.plots._theme import Palette, Theme, begin, empty, finish, looking, ready
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["durations"]
@@ -42,17 +43,21 @@ def durations(
     Example:
         >>> ea.plots.durations(store, "OrderPaid", "OrderShipped")  # doctest: +SKIP
     """
+    ready(ax, theme)
     seen = as_log(log)
     known_types(seen, [start, end])
-    axes, colours = begin(ax, theme, (9, 4), f"Time from {plain(start)} to {plain(end)}")
     found = lasting(seen, start, end)
+    axes, colours = begin(ax, theme, (9, 4), f"Time from {plain(start)} to {plain(end)}")
     if not found.finished:
         empty(axes, colours, "no stream got from the one to the other" if found.unfinished else "no such events")
         return finish(axes, theme, f"{counted(found.unfinished, 'stream')} with a start and no end")
     unit, name = gap_axis(float(found.edges[-1]))
     width = (found.edges[1] - found.edges[0]) / unit
-    drawn = {"color": colours.accent, "edgecolor": colours.paper, "linewidth": 0.5}
-    axes.bar(found.edges[:-1] / unit, found.counts, width, align="edge", **{**drawn, **kwargs})
+    same = {"color": ("facecolor",)}
+    drawn = looking(
+        Rectangle, kwargs, same, color=colours.accent, edgecolor=colours.paper, linewidth=0.5, align="edge", width=width
+    )
+    axes.bar(found.edges[:-1] / unit, found.counts, **drawn)
     _marks(axes, found, unit, colours)
     axes.set_xlim(0, found.edges[-1] / unit)
     axes.grid(axis="y", color=colours.grid, linewidth=0.7)

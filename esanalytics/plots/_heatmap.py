@@ -6,14 +6,15 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize, to_hex
 
 from esanalytics.analysis._asking import choice
 from esanalytics.analysis._measures import Cycle, cycle
 from esanalytics.plots._density import left_over, named
-from esanalytics.plots._labels import compact, counted, plain
+from esanalytics.plots._labels import compact, every, plain
 from esanalytics.plots._lanes import colour_bar
-from esanalytics.plots._theme import Theme, begin, empty, finish, on, ramp
+from esanalytics.plots._theme import Theme, begin, empty, finish, looking, on, ramp, ready
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["heatmap"]
@@ -49,6 +50,7 @@ def heatmap(
         >>> ea.plots.heatmap(store, by="day")  # doctest: +SKIP
     """
     choice("by", by, ("hour", "day"))
+    ready(ax, theme)
     found = cycle(as_log(log), by)
     rows = [plain(name, 36) for name in named(found.ranking, "type")]
     what = "hour of the day" if by == "hour" else "day of the week"
@@ -64,16 +66,17 @@ def heatmap(
     axes.tick_params(axis="y", labelcolor=colours.ink)
     axes.spines["bottom"].set_visible(False)
     axes.set_xlabel(f"{what} (UTC)")
-    return finish(axes, theme, f"all {counted(found.ranking.total, 'event')}{left_over(found.ranking, 'type')}")
+    return finish(axes, theme, f"{every(found.ranking.total, 'event')}{left_over(found.ranking, 'type')}")
 
 
 def _cells(axes: Axes, found: Cycle, theme: Theme, kwargs: dict[str, Any]) -> None:
     rows, wide = found.counts.shape
     some, most = found.counts[found.counts > 0], int(found.counts.max())
     norm = LogNorm(1, most) if most >= _UNEVEN * int(some.min()) else Normalize(0, most)
-    drawn = {"cmap": ramp(theme), "norm": norm, "edgecolor": axes.get_facecolor(), "linewidth": 1.0}
+    usual: dict[str, Any] = {"cmap": ramp(theme), "norm": norm, "edgecolor": axes.get_facecolor(), "linewidth": 1.0}
+    drawn = looking(QuadMesh, kwargs, {"norm": ("vmin", "vmax")}, **usual)
     edges = np.arange(wide + 1) - 0.5, np.arange(rows + 1) - 0.5
-    mesh = axes.pcolormesh(*edges, np.ma.masked_equal(found.counts, 0), **{**drawn, **kwargs})
+    mesh = axes.pcolormesh(*edges, np.ma.masked_equal(found.counts, 0), **drawn)
     colour_bar(axes, mesh, theme, "events")
     if rows * wide > _WRITTEN:
         return

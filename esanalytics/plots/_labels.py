@@ -12,7 +12,7 @@ from matplotlib import dates, ticker
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-__all__ = ["compact", "counted", "days", "gap", "gap_axis", "number_axis", "plain", "time_axis"]
+__all__ = ["compact", "counted", "days", "every", "gap", "gap_axis", "number_axis", "plain", "time_axis"]
 
 _LONG = 28
 _NO_GLYPH = "□"
@@ -50,6 +50,16 @@ def counted(count: int, one: str, many: str = "") -> str:
         ('1 event', '1,234 events')
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def every(count: int, one: str, many: str = "") -> str:
+    """Write that it is all there is of something.
+
+    Example:
+        >>> every(1, "event"), every(1234, "event")
+        ('1 event', 'all 1,234 events')
+    """
+    return f"{'all ' if count != 1 else ''}{counted(count, one, many)}"
 
 
 def compact(count: float) -> str:

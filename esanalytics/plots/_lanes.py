@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 
@@ -13,9 +14,22 @@ from esanalytics.analysis._asking import choice, positive
 from esanalytics.analysis._measures import Ranking
 from esanalytics.analysis._points import MOST_POINTS, Laned, Points, laned
 from esanalytics.plots._density import named
-from esanalytics.plots._labels import counted, days, plain, time_axis
+from esanalytics.plots._labels import counted, days, every, plain, time_axis
 from esanalytics.plots._picture import parent_of
-from esanalytics.plots._theme import BEYOND, Theme, begin, empty, finish, legend, palette, ramp, sign
+from esanalytics.plots._theme import (
+    BEYOND,
+    MOST_ROWS,
+    Theme,
+    begin,
+    empty,
+    finish,
+    legend,
+    looking,
+    palette,
+    ramp,
+    ready,
+    sign,
+)
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["colour_bar", "lanes", "markers", "points", "rows_named"]
@@ -45,8 +59,8 @@ def lanes(
     Args:
         log: a store, or any view of one.
         lane: what has a lane.
-        most: how many lanes there may be, the biggest; smaller services and types share one more, smaller streams are
-            left out.
+        most: how many lanes there may be, the biggest, and at most eighty; smaller services and types share one more,
+            smaller streams are left out.
         ax: where to draw; left out: on a new figure, which a notebook shows.
         theme: ``"light"`` or ``"dark"``.
         **kwargs: for ``Axes.scatter``; for ``Axes.pcolormesh`` where counts are drawn.
@@ -58,7 +72,8 @@ def lanes(
         >>> ea.plots.lanes(store.log.where(service="orders"), lane="type")  # doctest: +SKIP
     """
     choice("lane", lane, ("service", "type", "stream"))
-    found = laned(as_log(log), lane, most=positive("most", most))
+    ready(ax, theme)
+    found = laned(as_log(log), lane, most=min(positive("most", most), MOST_ROWS))
     rows = rows_named(found.lanes, lane)
     axes, colours = begin(ax, theme, (10, 1.7 + 0.27 * max(len(rows), 3)), f"Events over time, in lanes by {lane}")
     if not found.lanes.total:
@@ -86,12 +101,14 @@ def rows_named(ranks: Ranking, lane: Lane) -> list[str]:
     return [plain(f"{service} {stream}" if ids.count(stream) > 1 else stream, 30) for service, stream in pairs]
 
 
-def points(axes: Axes, x: Any, y: Any, names: Any, theme: Theme, **kwargs: Any) -> None:  # noqa: ANN401  numbers
-    """Draw points with the signs of their names; the smaller names over the bigger ones."""
+def points(axes: Axes, x: Any, y: Any, names: Any, theme: Theme, look: dict[str, Any]) -> None:  # noqa: ANN401  numbers
+    """Draw points with the signs of their names, but for how they should look; the smaller names over the bigger."""
+    same = {"color": ("c", "facecolor"), "s": ("sizes",)}
     for nth in np.unique(names):
-        mask, look = names == nth, sign(int(nth), theme)
-        drawn = {"marker": look.marker, "color": look.colour, "linewidths": 0, "zorder": 2 + 0.01 * min(nth, 50)}
-        axes.scatter(x[mask], y[mask], **{**drawn, **kwargs})
+        mask, own = names == nth, sign(int(nth), theme)
+        order = 2 + 0.01 * min(int(nth), 50)
+        drawn = looking(PathCollection, look, same, marker=own.marker, color=own.colour, linewidth=0, zorder=order)
+        axes.scatter(x[mask], y[mask], **drawn)
 
 
 def markers(ranks: Ranking, found: Points, theme: Theme) -> list[Line2D]:
@@ -114,7 +131,7 @@ def _scatter(axes: Axes, found: Points, seen: Laned, theme: Theme, kwargs: dict[
     beside = ((found.position * _GOLDEN) % 1 - 0.5) * _SPREAD if crowded else np.zeros(len(found.at))
     names = np.where(found.name < len(seen.names.names), found.name, BEYOND)
     size = float(np.clip(9_000 / max(len(found.at), 1), 5, 36))
-    points(axes, days(found.at), found.row + beside, names, theme, **{"s": size, "alpha": 0.85, **kwargs})
+    points(axes, days(found.at), found.row + beside, names, theme, {"s": size, "alpha": 0.85, **kwargs})
     for edge in range(1, len(seen.lanes.names) + bool(seen.lanes.others)):
         axes.axhline(edge - 0.5, color=axes.spines["bottom"].get_edgecolor(), lw=0.5, alpha=0.35, zorder=1)
 
@@ -126,8 +143,9 @@ def _grid(axes: Axes, found: Laned, theme: Theme, kwargs: dict[str, Any]) -> Non
     width = -(-(found.lanes.last - found.lanes.first + 1) // bins)
     edges = days(found.lanes.first + width * np.arange(bins + 1))
     shown = np.ma.masked_equal(found.counts, 0)
-    drawn = {"cmap": ramp(theme), "norm": LogNorm(1, max(2, int(found.counts.max()))), "rasterized": True}
-    mesh = axes.pcolormesh(edges, np.arange(rows + 1) - 0.5, shown, **{**drawn, **kwargs})
+    norm = LogNorm(1, max(2, int(found.counts.max())))
+    drawn = looking(QuadMesh, kwargs, {"norm": ("vmin", "vmax")}, cmap=ramp(theme), norm=norm, rasterized=True)
+    mesh = axes.pcolormesh(edges, np.arange(rows + 1) - 0.5, shown, **drawn)
     colour_bar(axes, mesh, theme, "events in a cell")
 
 
@@ -144,12 +162,12 @@ def colour_bar(axes: Axes, mesh: Any, theme: Theme, text: str) -> None:  # noqa:
 def _left_out(found: Laned, lane: Lane) -> str:
     total, others = found.lanes.total, found.lanes.others
     hidden = lane == "stream" and others
-    text = f"{found.shown:,} of {counted(total, 'event')}" if hidden else f"all {counted(total, 'event')}"
+    text = f"{found.shown:,} of {counted(total, 'event')}" if hidden else every(total, "event")
     if found.points is None:
         text += f", as counts in {found.counts.shape[1] if found.counts is not None else 0} intervals"
         text += f", for there are more than {MOST_POINTS:,}"
     if hidden:
-        text += f"; the {len(found.lanes.names)} streams with most events, {others:,} left out"
+        text += f"; the {counted(len(found.lanes.names), 'stream')} with most events, {others:,} left out"
     elif others:
         text += f"; {counted(others, f'smaller {lane}')} with {counted(found.lanes.rest, 'event')} in one lane"
     return text

@@ -24,7 +24,8 @@ class PictureFigure(Figure):
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> _Bundle:  # noqa: ARG002  IPython's
         alt = "; ".join(described(axes) for axes in self.axes if described(axes)) or "a figure"
         found = io.BytesIO()
-        self.savefig(found, format="png", dpi=_DPI)
+        alt = alt.encode("utf-8", "replace").decode()  # half characters cannot be written
+        self.savefig(found, format="png", dpi=_DPI, metadata={"Description": alt})
         return {"image/png": found.getvalue(), "text/plain": alt}, {"image/png": {"alt": alt}}
 
 

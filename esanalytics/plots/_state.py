@@ -8,12 +8,27 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from esanalytics.analysis._versions import MOST_VERSIONS, Track, Tracks, tracks
-from esanalytics.plots._labels import counted, days, number_axis, plain, time_axis
+from esanalytics.plots._labels import counted, days, every, number_axis, plain, time_axis
 from esanalytics.plots._picture import points_wide
-from esanalytics.plots._theme import Palette, Sign, Theme, begin, empty, finish, legend, on, palette, sign
+from esanalytics.plots._theme import (
+    Palette,
+    Sign,
+    Theme,
+    begin,
+    empty,
+    finish,
+    legend,
+    looking,
+    on,
+    palette,
+    ready,
+    refuse,
+    sign,
+)
 from esanalytics.store import Log, Store, as_log
 from esanalytics.timetravel import Definition
 
@@ -24,6 +39,8 @@ _HIGH = 0.72  # of a row
 _WIDE = 5.6  # points that a character of a label takes
 _MOST_ROWS = 48
 _LISTED = 9  # values in the legend
+_MEANT = {"key": ("keys", "id", "ids", "entity", "entities"), "columns": ("column", "field", "fields")}
+"""Arguments, and words that callers have for them."""
 
 
 def state(
@@ -46,8 +63,8 @@ def state(
         log: a store, or any view of one.
         projection: what to fold; an `ea.SqlProjection` has no history.
         columns: a column, or several; left out: the first six.
-        key: a key (a tuple where it has several columns), or a list of keys; left out: the first eight, in order of the
-            key, of those that live at the end.
+        key: a key (a tuple where it has several columns), or a list of keys, of which 48 are drawn; left out: the
+            first eight, in order of the key, of those that live at the end.
         ax: where to draw; left out: on a new figure, which a notebook shows.
         theme: ``"light"`` or ``"dark"``.
         **kwargs: for ``Axes.plot``, by which steps are drawn.
@@ -59,8 +76,11 @@ def state(
     Example:
         >>> ea.plots.state(store, orders, ["status", "total"], key="order-42")  # doctest: +SKIP
     """
+    ready(ax, theme)
+    refuse(kwargs, _MEANT)
     wanted = [columns] if isinstance(columns, str) else columns
-    found = tracks(as_log(log), projection, wanted, key)
+    left = max(0, len(key) - _MOST_ROWS) if isinstance(key, list) else 0
+    found = tracks(as_log(log), projection, wanted, key[:_MOST_ROWS] if left else key)
     alone = len(found.columns) == 1 and all(track.is_number for track in found.tracks)
     rows = found.tracks[:_MOST_ROWS]
     size = (10, 4.2) if alone else (10, 1.7 + 0.36 * max(len(rows), 2))
@@ -73,7 +93,8 @@ def state(
         _steps(axes, found, theme, kwargs)
     else:
         _rows(axes, rows, found, theme, kwargs)
-    return finish(axes, theme, _note(found, len(rows)))
+    beyond = f"; {counted(left, 'more key')} left out" if left else ""
+    return finish(axes, theme, _note(found, len(rows)) + beyond)
 
 
 def _shown_until(found: Tracks) -> int:
@@ -88,7 +109,7 @@ def _title(found: Tracks) -> str:
 
 def _note(found: Tracks, rows: int) -> str:
     some = len(found.keys)
-    text = f"all {counted(found.versions, 'version')} of {counted(some, 'key')}"
+    text = f"{every(found.versions, 'version')} of {counted(some, 'key')}"
     if found.of is not None and found.of > some:
         text = f"the first {some} of {found.of:,} keys that live at the end, with {counted(found.versions, 'version')}"
     if found.cut:
@@ -114,7 +135,7 @@ def _steps(axes: Axes, found: Tracks, theme: Theme, kwargs: dict[str, Any]) -> N
     for nth, track in enumerate(found.tracks):
         look = sign(nth, theme)
         drawn = {"color": look.colour, "lw": 1.8, "ls": _STYLES[nth % len(_STYLES)]}
-        lines += axes.plot(*_line(track), **{**drawn, **kwargs})
+        lines += axes.plot(*_line(track), **looking(Line2D, kwargs, None, **drawn))
         for from_, until in track.dead if len(found.tracks) == 1 else ():
             left, right = days([from_, until])
             axes.axvspan(left, right, facecolor="none", hatch="///", edgecolor=colours.grid, lw=0)
@@ -204,7 +225,7 @@ def _number_row(axes: Axes, track: Track, row: int, colours: Palette, kwargs: di
         return
     low, high = float(seen.min()), float(seen.max())
     part = (y - low) / (high - low) if high > low else y - y + 0.5
-    axes.plot(x, row + (0.5 - part) * _HIGH, **{"color": colours.accent, "lw": 1.6, **kwargs})
+    axes.plot(x, row + (0.5 - part) * _HIGH, **looking(Line2D, kwargs, None, color=colours.accent, lw=1.6))
 
 
 def _line(track: Track) -> tuple[Any, Any]:

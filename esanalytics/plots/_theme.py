@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
+from matplotlib.artist import Artist, ArtistInspector
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from esanalytics.analysis._asking import choice
 from esanalytics.plots._labels import plain
@@ -17,6 +24,7 @@ from esanalytics.plots._picture import NOTE, PictureFigure, new_axes, parent_of,
 
 __all__ = [
     "BEYOND",
+    "MOST_ROWS",
     "Palette",
     "Sign",
     "Theme",
@@ -26,10 +34,13 @@ __all__ = [
     "figure",
     "finish",
     "legend",
+    "looking",
     "note",
     "on",
     "palette",
     "ramp",
+    "ready",
+    "refuse",
     "sign",
     "signs",
 ]
@@ -39,7 +50,22 @@ Theme = Literal["light", "dark"]
 BEYOND = 1_000
 """The place of a name that has no sign of its own."""
 
+MOST_ROWS = 80
+"""More rows than these are no picture any more."""
+
+_METHODS: dict[type[Artist], tuple[Callable[..., Any], ...]] = {
+    Rectangle: (Axes.bar, Axes.barh),
+    PathCollection: (Axes.scatter,),
+    QuadMesh: (Axes.pcolormesh,),
+    Line2D: (Axes.plot,),
+}
+
+_MEANT = {"ax": ("axes", "axis", "subplot"), "theme": ("style", "dark", "mode")}
+"""Arguments of all plots, and words that callers have for them."""
+
+_BARS = {"capsize", "ecolor", "error_kw", "log", "tick_label", "xerr", "yerr"}  # which `bar` takes out of the others
 _SMALL = 8.0
+_MOST_LISTED = 40
 _CHARACTER = 0.53  # how wide a character is on average, in font sizes
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 _HATCHES = ("", "", "", "", "", "////", "....", "\\\\\\\\", "xxxx", "----")
@@ -149,12 +175,90 @@ def on(colour: str | tuple[float, float, float, float]) -> str:
     return "#000000" if (light + 0.05) / 0.05 > 1.05 / (light + 0.05) else "#FFFFFF"
 
 
+def ready(ax: object, theme: object) -> None:
+    """Look at what every plot takes before anything is asked of the log.
+
+    Raises:
+        TypeError: ``ax`` is none.
+        ValueError: there is no such theme, or the axes were removed from their figure.
+    """
+    choice("theme", theme, ("light", "dark"))
+    if ax is None:
+        return
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax={ax!r} is no matplotlib Axes; leave it out, or take one of Figure().subplots()")
+    parent_of(ax)
+
+
+def looking(
+    kind: type[Artist],
+    given: Mapping[str, Any],
+    instead: Mapping[str, Sequence[str]] | None = None,
+    /,
+    **usual: Any,  # noqa: ANN401  matplotlib's
+) -> dict[str, Any]:
+    """Put what a caller gave for an artist over what is usual, whichever of its names matplotlib has for it.
+
+    Args:
+        kind: what is drawn.
+        given: by the caller.
+        instead: what is usual, and the names that stand for the same; where one of these is given, it is left out.
+        usual: how it looks otherwise.
+
+    Raises:
+        TypeError: what is drawn has no such property; the message offers the nearest.
+        ValueError: something is given twice, under two names.
+    """
+    refuse(given, _MEANT)
+    known = _properties(kind) if given else ()
+    for name in given:
+        if name not in known:
+            raise TypeError(f"there is no {name!r} to set; {_offered(name, known)}")
+    try:
+        asked = normalize_kwargs(dict(given), kind)
+    except TypeError as error:
+        raise ValueError(f"{error}; give one of them") from error
+    gone = {name for name, others in (instead or {}).items() if not asked.keys().isdisjoint(others)}
+    kept = {name: value for name, value in usual.items() if name not in gone}
+    return {**normalize_kwargs(kept, kind), **asked}
+
+
+def refuse(given: Iterable[str], meant: Mapping[str, Sequence[str]]) -> None:
+    """Refuse words that a caller has for an argument of a plot, and offer it.
+
+    Args:
+        given: by the caller, beyond the arguments.
+        meant: by argument, the words for it.
+
+    Raises:
+        TypeError: one of the words is given.
+    """
+    for name in given:
+        for own, others in meant.items():
+            if name in others:
+                raise TypeError(f"there is no {name!r} to set; there is {own!r}")
+
+
+def _offered(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), 3)
+    return f"there is {' or '.join(map(repr, near))}" if near else "it is no argument, nor a property of matplotlib's"
+
+
+def _properties(kind: type[Artist]) -> frozenset[str]:
+    """List what can be said of an artist: its properties, their aliases, and what the method takes that draws it."""
+    drawing = next((methods for drawn, methods in _METHODS.items() if issubclass(kind, drawn)), ())
+    taken = {name for method in drawing for name in inspect.signature(method).parameters}
+    inspector = ArtistInspector(kind)
+    taken |= _BARS if issubclass(kind, Rectangle) else set()
+    own = {name for pair in inspector.aliasd.items() for name in (pair[0], *pair[1])}
+    return frozenset({*inspector.get_setters(), *own, *taken} - {"self", "args", "kwargs", "data", "x", "y", "xy"})
+
+
 def begin(ax: Axes | None, theme: Theme, size: tuple[float, float], title: str) -> tuple[Axes, Palette]:
     """Take the axes that a plot was given, or make one, dress it for a theme and put the title over it."""
     colours = palette(theme)
+    ready(ax, theme)
     axes = new_axes(size, colours.paper) if ax is None else ax
-    if not isinstance(axes, Axes):
-        raise TypeError(f"ax={ax!r} is no matplotlib Axes; leave it out, or take one of Figure().subplots()")
     parent_of(axes).set_facecolor(colours.paper)
     lines = textwrap.wrap(title, max(20, round(_room(axes, 12) * 0.9)))
     axes.set_title("\n".join(lines), loc="left", fontsize=12, fontweight="bold", color=colours.ink, parse_math=False)
@@ -179,9 +283,13 @@ def legend(axes: Axes, colours: Palette, handles: Sequence[Any], names: Iterable
     """Write beside the axes which sign stands for which name."""
     if not handles:
         return
+    shown, texts = list(handles), list(names)
+    if len(shown) > _MOST_LISTED:
+        left = len(shown) - _MOST_LISTED + 1
+        shown, texts = [*shown[:-left], Line2D([], [], ls="")], [*texts[:-left], f"{left:,} more"]
     found = axes.legend(
-        list(handles),
-        ["x"] * len(handles),  # the names come below: matplotlib would leave out those that begin with _
+        shown,
+        ["x"] * len(shown),  # the names come below: matplotlib would leave out those that begin with _
         loc="upper left",
         bbox_to_anchor=(1.005, 1.0),
         borderaxespad=0.0,
@@ -195,7 +303,7 @@ def legend(axes: Axes, colours: Palette, handles: Sequence[Any], names: Iterable
         handletextpad=0.6,
     )
     found.get_title().set_color(colours.soft)
-    for text, name in zip(found.get_texts(), names, strict=True):
+    for text, name in zip(found.get_texts(), texts, strict=True):
         text.set_parse_math(False)
         text.set_text(plain(name, 34))
 

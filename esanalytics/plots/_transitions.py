@@ -12,11 +12,11 @@ from matplotlib.path import Path
 
 from esanalytics.analysis import Flow, flow, thinned
 from esanalytics.analysis._asking import positive, share
-from esanalytics.plots._labels import counted
+from esanalytics.plots._labels import every
 from esanalytics.plots._layering import Layout
 from esanalytics.plots._mapping import FONT, MOST_TYPES, TINY, Curve, Map, mapped
 from esanalytics.plots._picture import figure_of
-from esanalytics.plots._theme import Palette, Theme, begin, empty, finish, on, ramp
+from esanalytics.plots._theme import Palette, Theme, begin, empty, finish, looking, on, ramp, ready
 from esanalytics.store import Log, Store, as_log
 
 __all__ = ["transitions"]
@@ -72,6 +72,7 @@ def transitions(
     """
     shares = {"activities": share("activities", activities), "connections": share("connections", connections)}
     least, largest = positive("least_count", least_count), positive("most", most)
+    ready(ax, theme)
     whole = flow(as_log(log))
     found = thinned(whole, **shares, most_nodes=MOST_TYPES, most=largest, least_count=least)
     laid = mapped(found)
@@ -133,9 +134,11 @@ def _arrow(drawing: _Drawing, corners: Curve, thick: float, kwargs: dict[str, An
     aside = np.array([-ahead[1], ahead[0]]) * head * 0.55
     base = corners[-1] - ahead * head
     codes = [Path.MOVETO] + [Path.CURVE4] * (len(corners) - 1)
-    look = {"facecolor": "none", "edgecolor": drawing.colours.other, "lw": thick, "zorder": 2, "capstyle": "butt"}
+    asked = {("edgecolor" if name == "color" else name): value for name, value in kwargs.items()}  # it has no face
+    usual: dict[str, Any] = {"facecolor": "none", "edgecolor": drawing.colours.other, "linewidth": thick, "zorder": 2}
+    look = looking(PathPatch, asked, None, capstyle="butt", **usual)
     path = Path(np.vstack([corners[:-1], base]), codes)
-    drawing.axes.add_patch(PathPatch(path, **{**look, **kwargs}))
+    drawing.axes.add_patch(PathPatch(path, **look))
     drawing.axes.add_patch(Polygon([corners[-1], base + aside, base - aside], fc=drawing.colours.soft, lw=0, zorder=3))
 
 
@@ -150,12 +153,8 @@ def _write(drawing: _Drawing, nth: int) -> None:
 
 def _note(found: Flow) -> str:
     nodes, edges, steps = len(found.nodes), len(found.edges), sum(edge.count for edge in found.edges)
-    types = f"all {counted(found.types, 'type')}" if nodes == found.types else f"{nodes} of {found.types:,} types"
-    some = (
-        f"{edges} of {found.connections:,} connections"
-        if edges < found.connections
-        else f"all {counted(edges, 'connection')}"
-    )
+    types = every(found.types, "type") if nodes == found.types else f"{nodes} of {found.types:,} types"
+    some = f"{edges} of {found.connections:,} connections" if edges < found.connections else every(edges, "connection")
     part = (
         f", the most frequent, with {steps / found.steps:.1%} of {found.steps:,} steps"
         if edges < found.connections

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from esanalytics.analysis._tracing import Node, Traced, traced
-from esanalytics.plots._labels import counted, days, gap, plain, time_axis
+from esanalytics.plots._labels import counted, days, every, gap, plain, time_axis
 from esanalytics.plots._picture import points_wide
-from esanalytics.plots._theme import Palette, Sign, Theme, begin, finish, legend, signs
+from esanalytics.plots._theme import MOST_ROWS, Palette, Sign, Theme, begin, finish, legend, looking, ready, signs
 from esanalytics.store import Log, Store
 
-__all__ = ["waterfall"]
+__all__ = ["drawn", "waterfall"]
 
-_MOST_ROWS = 80
 _INDENT = "\u2007\u2007"  # spaces as wide as digits
 _NEAR = 14  # points between a cause and its effect, below which the arrow goes straight
 
@@ -51,8 +52,15 @@ def waterfall(
     Example:
         >>> ea.plots.waterfall(store, correlation_id="order-3")  # doctest: +SKIP
     """
-    found = traced(log, correlation_id=correlation_id, event_id=event_id)
-    nodes = found.nodes[:_MOST_ROWS]
+    ready(ax, theme)
+    return drawn(traced(log, correlation_id=correlation_id, event_id=event_id), ax, theme, kwargs)
+
+
+def drawn(
+    found: Traced, ax: Axes | None = None, theme: Theme = "light", look: Mapping[str, Any] = MappingProxyType({})
+) -> Axes:
+    """Draw a tree that was found already, as `waterfall` does."""
+    nodes = found.nodes[:MOST_ROWS]
     axes, colours = begin(
         ax, theme, (10, 1.6 + 0.27 * max(len(nodes), 3)), f"What caused what in {plain(found.title, 60)}"
     )
@@ -62,10 +70,10 @@ def waterfall(
     at = _times(found)
     _arrows(axes, nodes, at, colours)
     for node in nodes:
-        _mark(axes, node, at[node.number], looks, colours, kwargs)
+        _mark(axes, node, at[node.number], looks, colours, look)
     axes.set_yticks(range(len(nodes)), [_label(node) for node in nodes], parse_math=False, ha="left")
     axes.tick_params(axis="y", length=0, labelcolor=colours.ink, pad=_pad(nodes))
-    shapes = [Line2D([], [], ls="", marker=look.marker, color=look.colour, ms=6.5) for look in looks.values()]
+    shapes = [Line2D([], [], ls="", marker=own.marker, color=own.colour, ms=6.5) for own in looks.values()]
     legend(axes, colours, shapes, list(looks))
     return finish(axes, theme, _note(found, nodes))
 
@@ -83,12 +91,14 @@ def _pad(nodes: tuple[Node, ...]) -> float:
 
 def _times(found: Traced) -> list[float]:
     """Give each node its place on the axis of time; a missing one stands at the first of its effects."""
-    times = [node.at for node in found.nodes]
-    for node in reversed(found.nodes):
-        if node.at is None:
-            effects = [times[n.number] for n in found.nodes[node.number + 1 :] if n.parent == node.number]
-            times[node.number] = min((at for at in effects if at is not None), default=found.span[0])
-    return [float(at) for at in days([at if at is not None else found.span[0] for at in times])]
+    start = found.span[0]
+    times, earliest = [start] * len(found.nodes), dict[int, int]()
+    for node in reversed(found.nodes):  # effects come behind their cause
+        at = earliest.get(node.number, start) if node.at is None else node.at
+        times[node.number] = at
+        if node.parent is not None:
+            earliest[node.parent] = min(at, earliest.get(node.parent, at))
+    return [float(at) for at in days(times)]
 
 
 def _arrows(axes: Axes, nodes: tuple[Node, ...], at: list[float], colours: Palette) -> None:
@@ -113,20 +123,17 @@ def _arrows(axes: Axes, nodes: tuple[Node, ...], at: list[float], colours: Palet
         axes.annotate("", end, begin_, arrowprops=look, zorder=1.6)
 
 
-def _mark(axes: Axes, node: Node, at: float, looks: dict[str, Sign], colours: Palette, kwargs: dict[str, Any]) -> None:
+def _mark(
+    axes: Axes, node: Node, at: float, looks: dict[str, Sign], colours: Palette, kwargs: Mapping[str, Any]
+) -> None:
     look = looks.get(node.service)
     fill = colours.paper if look is None else look.colour
     edge = colours.alert if look is None else colours.soft if node.is_outside else look.colour
-    drawn = {
-        "marker": look.marker if look else "o",
-        "mfc": fill,
-        "mec": edge,
-        "ms": 7,
-        "mew": 1.4,
-        "ls": "",
-        "zorder": 3,
-    }
-    axes.plot([at], [node.number], **{**drawn, **kwargs})
+    same = {"mfc": ("color", "markerfacecolor"), "mec": ("color", "markeredgecolor")}
+    asked = looking(
+        Line2D, kwargs, same, marker=look.marker if look else "o", mfc=fill, mec=edge, ms=7, mew=1.4, ls="", zorder=3
+    )
+    axes.plot([at], [node.number], **asked)
     late = at > sum(axes.get_xlim()) / 2
     text = (
         "not in the log"
@@ -147,10 +154,10 @@ def _note(found: Traced, nodes: tuple[Node, ...]) -> str:
     shown = sum(node.event is not None for node in nodes)
     whole = shown == found.total and not found.note
     text = (
-        f"all {counted(found.total, 'event')}"
-        if whole
-        else f"{shown:,} of {counted(found.total, 'event')}, the first of the tree"
+        every(found.total, "event") if whole else f"{shown:,} of {counted(found.total, 'event')}, the first of the tree"
     )
+    left = len(found.nodes) - len(nodes)
+    text += f"; {counted(left, 'row')} left out" if left else ""
     text += "; the times at the events are since their cause"
     if missing:
         text += f"; hollow: {counted(missing, 'cause')} that the log does not show"

@@ -19,6 +19,7 @@ from esanalytics.store._log import (
     types_of,
     unbounded,
     view,
+    words_of,
 )
 from esanalytics.store._store import Info, Store, as_log
 from esanalytics.store._view import Relation
@@ -49,4 +50,5 @@ __all__ = [
     "types_of",
     "unbounded",
     "view",
+    "words_of",
 ]

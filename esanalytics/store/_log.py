@@ -36,6 +36,7 @@ __all__ = [
     "types_of",
     "unbounded",
     "view",
+    "words_of",
 ]
 
 Names = str | Iterable[str] | None
@@ -291,14 +292,51 @@ def code_of(log: Log) -> str:
     named = {"service": chosen.services, "type": chosen.types, "stream": chosen.streams}
     given = [f"{name}={sorted(found)!r}" for name, found in named.items() if found is not None]
     parts = [f".where({', '.join(given)})"] if given else []
-    parts += [f".where({sql.text(condition)!r})" for condition in chosen.conditions]
+    parts += [f".where({_written(condition)!r})" for condition in chosen.conditions]
     bounds = {"since": chosen.since, "at": chosen.at, "known_at": base.known_at}
     parts += [f".{name}({iso(found)!r})" for name, found in bounds.items() if found is not None]
-    parts += [f".without({sql.text(events)!r})" for events in base.without if not isinstance(events, Log)]
+    parts += [f".without({_written(events)!r})" for events in base.without if not isinstance(events, Log)]
     views = sum(isinstance(events, Log) for events in base.without)
     left = [f"without({views} views)"] if views else []
     left += [f"with_events({sum(extra.file.rows for extra in base.extra)} events)"] if base.extra else []
     return "".join(parts) + (f"  # and {', '.join(left)}, which were made in Python" if left else "")
+
+
+def words_of(log: Log) -> str:
+    """Say in words what a view shows, to who reads no code; conditions are as their author wrote them."""
+    base, chosen = log._base, log._selection  # noqa: SLF001  of this module
+    parts = [f"up to position {base.position:,}"]
+    named = {"service": chosen.services, "type": chosen.types, "stream": chosen.streams}
+    parts += [f"{name} {_some(sorted(found))}" for name, found in named.items() if found is not None]
+    bounds = {"after": chosen.since, "up to": chosen.at, "as known at": base.known_at}
+    parts += [f"{word} {iso(found)}" for word, found in bounds.items() if found is not None]
+    parts += [f"where {_in_line(_written(condition))}" for condition in chosen.conditions]
+    parts += [f"without {_left_out(events)}" for events in base.without]
+    more = sum(extra.file.rows for extra in base.extra)
+    parts += [f"with {more:,} more event{'s' * (more != 1)}"] if more else []
+    return ", ".join(parts)
+
+
+def _left_out(events: exp.Expr | Log) -> str:
+    if isinstance(events, Log):
+        return f"the events of another view ({words_of(events)})"
+    if "written" in events.meta:
+        return f"events where {_in_line(_written(events))}"
+    ids = [literal.this for literal in events.find_all(exp.Literal)]
+    return f"the event{'s' * (len(ids) != 1)} {_some(ids)}" if ids else "any event"
+
+
+def _written(condition: exp.Expr) -> str:
+    return str(condition.meta.get("written") or sql.text(condition))
+
+
+def _in_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"{len(names) - 3:,} more"] if len(names) > 3 else []  # noqa: PLR2004  names that one reads
+    return " or ".join([*names[:3], *more]) or "none"
 
 
 def types_of(log: Log, paths: Iterable[Path]) -> dict[Path, Types]:

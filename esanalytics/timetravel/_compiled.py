@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -32,7 +32,7 @@ from esanalytics.timetravel._resuming import Resuming, distinct_keys, may_differ
 from esanalytics.timetravel._saved import nearest
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Compiled", "compiled", "held_in"]
+__all__ = ["Compiled", "compiled", "held_in", "narrowed_to"]
 
 FEW = 100_000
 """Events that are folded from the start, where part of what is saved would have to be folded again."""
@@ -140,11 +140,7 @@ class Compiled:
         """Read only the files that can hold the key, where the key says it."""
         if self.key is None:
             return self.log
-        values = self.key if isinstance(self.key, tuple) else (self.key,)
-        given = dict(zip(key_columns(self.projection).values(), values, strict=False))
-        named = {part.args[0]: value for part, value in given.items() if part.op == "envelope"}
-        texts = {name: value for name, value in named.items() if isinstance(value, str)}
-        return self.log.where(service=texts.get("service"), stream=texts.get("stream_id"))
+        return narrowed_to(self.log, self.projection, [self.key if isinstance(self.key, tuple) else (self.key,)])
 
 
 def compiled(log: Log, projection: Projection, key: Any = None, held: Held | None = None) -> Compiled:  # noqa: ANN401
@@ -164,6 +160,14 @@ def compiled(log: Log, projection: Projection, key: Any = None, held: Held | Non
     wanted = tuple(key) if isinstance(key, list) else key
     pins(plan, wanted)
     return Compiled(log, projection, plan, about_moves, wanted)
+
+
+def narrowed_to(log: Log, projection: Projection, keys: Sequence[Sequence[Any]]) -> Log:
+    """Show only the services and the streams of some keys, where the keys say it; a superset of their events."""
+    parts = enumerate(key_columns(projection).values())
+    named = {part.args[0]: [key[n] for key in keys] for n, part in parts if part.op == "envelope"}
+    texts = {name: values for name, values in named.items() if all(isinstance(value, str) for value in values)}
+    return log.where(service=texts.get("service"), stream=texts.get("stream_id"))
 
 
 def held_in(log: Log, projection: Projection) -> dict[tuple[str, ...], Types]:

@@ -12,7 +12,7 @@ from sqlglot import exp
 from esanalytics import _sql as sql
 from esanalytics.timetravel._views import Views
 
-__all__ = ["MARKS", "Settled", "Table", "in_order", "key_test"]
+__all__ = ["MARKS", "Settled", "Table", "in_order", "key_test", "these_keys"]
 
 MARKS = ("$effective_at", "$version", "$position", "$event_id", "$type", "$live", "$next_at")
 """What a version says of the event that made it, beside the key and the columns.
@@ -77,6 +77,20 @@ def in_order() -> list[exp.Expr]:
     """Return the order of versions as terms to sort by."""
     marks = ("$effective_at", "$version", "$position")
     return [exp.Ordered(this=sql.column(mark), nulls_first=True) for mark in marks]
+
+
+def these_keys(keys: Sequence[Sequence[Any]], types: Sequence[str]) -> exp.Query | None:
+    """Write the query that gives some keys as ``$k0``, ``$k1`` and so on; None where a key has no columns."""
+    if not types:
+        return None
+    rows = [
+        [sql.alias(sql.try_cast(sql.literal(value), type_), f"$k{n}") for n, (value, type_) in enumerate(pairs)]
+        for pairs in (zip(key, types, strict=True) for key in keys)
+    ]
+    found: exp.Query = exp.select(*rows[0], copy=False)
+    for row in rows[1:]:
+        found = exp.union(found, exp.select(*row, copy=False), distinct=False, copy=False)
+    return found
 
 
 def key_test(values: Sequence[exp.Expr], keys: exp.Query) -> exp.Expr:

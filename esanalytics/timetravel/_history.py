@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from sqlglot import exp
@@ -13,10 +14,10 @@ from esanalytics.errors import UnsupportedError
 from esanalytics.store import Log, Store
 from esanalytics.timetravel._definitions import Table
 from esanalytics.timetravel._naming import beside
-from esanalytics.timetravel._settling import Definition, answer, bounded, checked, settled
+from esanalytics.timetravel._settling import Definition, answer, bounded, checked, settled, settled_for
 from esanalytics.timetravel._views import Views
 
-__all__ = ["Grain", "history", "is_last_of_instant", "spans"]
+__all__ = ["Grain", "history", "history_of", "is_last_of_instant", "spans"]
 
 Grain = Literal["instant", "event"]
 
@@ -83,6 +84,20 @@ def history(
         return views.plan(spans(found).where(*conditions, copy=False))
 
     return answer(seen, definition, plan)
+
+
+def history_of(
+    log: Log, projection: Definition, keys: Sequence[tuple[Any, ...]], *, until: Instant | None = None
+) -> Result:
+    """Return every version of the rows of some keys, one for each event, as `history` does."""
+    seen = bounded(log, until, None)
+
+    def plan() -> Plan:
+        views = Views()
+        found, among = settled_for(seen, projection, keys)
+        return views.plan(spans(found.versions(views, among)).where(sql.column("$live"), copy=False))
+
+    return answer(seen, projection, plan)
 
 
 def spans(versions: Table) -> exp.Select:

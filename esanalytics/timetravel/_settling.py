@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from sqlglot import exp
 
 from esanalytics._instants import Instant
 from esanalytics.engines import Plan, Result
 from esanalytics.projections import Projection, Reducer
 from esanalytics.store import Log, Store, as_log, result
 from esanalytics.timetravel._by_sql import BySql, SqlProjection
-from esanalytics.timetravel._compiled import compiled
-from esanalytics.timetravel._definitions import Settled
+from esanalytics.timetravel._compiled import compiled, held_in, narrowed_to
+from esanalytics.timetravel._definitions import Settled, these_keys
 from esanalytics.timetravel._folded import Folded
 
-__all__ = ["Definition", "answer", "bounded", "checked", "settled"]
+__all__ = ["Definition", "answer", "bounded", "checked", "settled", "settled_for"]
 
 Definition = Projection | SqlProjection | Reducer
 """What the state is: compiled to SQL, given as SQL, or folded by Python."""
@@ -44,6 +46,21 @@ def settled(log: Log, definition: Definition, key: Any = None) -> Settled:  # no
     if isinstance(definition, SqlProjection):
         return BySql.of(log, definition, key)
     return Folded.of(log, definition, key)
+
+
+def settled_for(log: Log, definition: Definition, keys: Sequence[tuple[Any, ...]]) -> tuple[Settled, exp.Query | None]:
+    """Settle a definition on the part of a view that some keys are about; with the query that gives these keys.
+
+    Raises:
+        CompileError: the types in the log do not allow what a projection says.
+    """
+    if isinstance(definition, Projection):
+        whole = compiled(narrowed_to(log, definition, keys), definition, held=held_in(log, definition))
+        return whole, these_keys(keys, [value.type for value in whole.plan.keys.values()])
+    if isinstance(definition, SqlProjection):
+        return BySql.of(log, definition), None
+    services, streams = ([str(key[n]) for key in keys] for n in range(2))
+    return Folded.of(log.where(service=services, stream=streams), definition), these_keys(keys, ("VARCHAR", "VARCHAR"))
 
 
 def answer(log: Log, definition: Definition, plan: Callable[[], Plan]) -> Result:

@@ -16,22 +16,21 @@ from typing import TYPE_CHECKING, Any, get_args
 import ipywidgets as w
 from PIL import Image
 
-from esanalytics.analysis import ReplaySession
-from esanalytics.analysis._alignment import Align, BesideRow, aligned, beside_rows, since_first
+from esanalytics.analysis import Align, BesideRow, ReplaySession, aligned, beside_rows, since_first
 from esanalytics.analysis._asking import choice
 from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._changes import Row
 from esanalytics.plots._labels import counted
 from esanalytics.plots._theme import Theme
 from esanalytics.timetravel import nearest_names
-from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, close_all, page, write_whole
+from esanalytics.widgets._bundle import MOST_BYTES, THEME, bundle, page, suffixed, write_whole
 from esanalytics.widgets._canvas import LOOKS
+from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._differences import CSS
-from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of
+from esanalytics.widgets._leaving import picture_of, png_of_view, theme_of
 from esanalytics.widgets._lettering import written
 from esanalytics.widgets._markup import cut, duration, escaped, note
-from esanalytics.widgets._palettes import few_colours
-from esanalytics.widgets._picture import ReplayPicture
+from esanalytics.widgets._palettes import SIGNS, few_colours
 
 if TYPE_CHECKING:
     from esanalytics.widgets._replay import Replay
@@ -45,8 +44,7 @@ _OWN = ("window", "selection")
 """Looks that mean something for one entity only."""
 
 _SIDES = ("left", "right")
-_HOW = {"+": "right only", "\N{MINUS SIGN}": "left only", "~": "differs"}
-_KINDS = {"+": "added", "\N{MINUS SIGN}": "removed", "~": "changed"}
+_HOW = {"added": "right only", "removed": "left only", "changed": "differs"}
 _MOST_ROWS = 200
 _SMALLEST = 64  # pixels: smaller shows nothing
 
@@ -63,8 +61,9 @@ _CSS = """
 .ea-apart caption { text-align: start; padding: 2px 6px 6px; color: var(--ea-fg); overflow-wrap: anywhere; }
 .ea-apart caption span { display: block; color: var(--ea-muted); }
 .ea-apart caption .ea-null { display: inline; }
+.ea-compare.ea-apart td.ea-value, .ea-compare.ea-apart th[scope=row] { overflow-wrap: break-word; max-width: 20em; }
 .ea-compare.ea-apart td.ea-value { min-width: 4.5em; }
-.ea-apart th[scope=row] { overflow-wrap: anywhere; min-width: 5em; }
+.ea-apart th[scope=row] { min-width: 5em; }
 .ea-apart .ea-delta { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .ea-name { font-weight: 600; padding: 2px 8px; overflow-wrap: anywhere; }
 @container (min-width: 1200px) {
@@ -196,8 +195,8 @@ class Beside(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def differences(self) -> list[BesideRow]:
         """Return what differs between the rows at the two steps, in the order of the columns.
 
-        Each has ``path``, ``left``, ``right``, ``sign`` (``~``: both sides have a value) and, for numbers, ``delta``:
-        the right less the left. A side without a row has no values at all.
+        Each has ``path``, ``left``, ``right``, ``kind`` (``"changed"``: both sides have a value) and, for numbers,
+        ``delta``: the right less the left. A side without a row has no values at all.
         """
         return beside_rows(*(_standing(view).row for view in self._sides))
 
@@ -221,7 +220,7 @@ class Beside(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             f'<div class="ea-pictures">{figures}</div></div></main>'
         )
         text = page(self._title(str), body, CSS + _CSS + _PAGE)
-        return write_whole(path, text.encode("utf-8", "replace"))
+        return write_whole(suffixed(path, ".html", ".htm"), text.encode("utf-8", "replace"))
 
     def close(self) -> None:
         """Close both replays and all that belongs to them, in the page and in the kernel."""
@@ -445,13 +444,13 @@ def _missing(at: _Standing) -> str:
 
 
 def _row(row: BesideRow, left: Row, right: Row) -> str:
-    kind = _KINDS[row.sign]
+    kind = row.kind
     cells = (_value(row.left, left, has=kind != "added"), _value(row.right, right, has=kind != "removed"))
     values = "".join(f'<td class="ea-value">{cell}</td>' for cell in cells)
     return (
         f'<tr><th scope="row">{escaped(cut(".".join(map(str, row.path)), 120))}</th>{values}'
-        f'<td><span class="ea-how ea-{kind}"><span class="ea-sign" aria-hidden="true">{row.sign}</span> '
-        f"{_delta(row) or _HOW[row.sign]}</span></td></tr>"
+        f'<td><span class="ea-how ea-{kind}"><span class="ea-sign" aria-hidden="true">{SIGNS[kind]}</span> '
+        f"{_delta(row) or _HOW[kind]}</span></td></tr>"
     )
 
 
@@ -492,7 +491,7 @@ def _themes(view: Replay) -> tuple[Theme, ...]:
 def _drawn(view: Replay, theme: Theme) -> bytes:
     if view.session is None:
         return png_of_view(view)
-    return ReplayPicture(view.session, theme=theme, lanes=lanes_of(view.canvas)).png()
+    return picture_of(view, theme).png()
 
 
 def _url(png: bytes) -> str:

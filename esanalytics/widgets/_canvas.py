@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import anywidget
 import traitlets as t
 
+from esanalytics.analysis import window_of
 from esanalytics.widgets._assets import asset, replay_module
 
-__all__ = ["LOOKS", "ReplayCanvas"]
+__all__ = ["LOOKS", "ReplayCanvas", "canvas_of"]
 
 
 class ReplayCanvas(anywidget.AnyWidget):
@@ -75,3 +77,38 @@ LOOKS = (
     "selection",
 )
 """The traits that say how a replay looks, and are part of its spec."""
+
+
+def canvas_of(looks: Mapping[str, Any]) -> ReplayCanvas:
+    """Make a canvas that looks so.
+
+    Args:
+        looks: traits of `LOOKS`; a window may be two instants.
+
+    Raises:
+        ValueError: a trait cannot have such a value.
+    """
+    found = dict(looks)
+    if found.get("window") and not all(type(edge) is int for edge in found["window"]):
+        found["window"] = list(window_of(found["window"]))
+    try:
+        return ReplayCanvas(**found)
+    except t.TraitError:
+        for name, value in found.items():
+            trait = ReplayCanvas.class_traits()[name]
+            try:
+                ReplayCanvas(**{name: value}).close()
+            except t.TraitError as error:
+                raise ValueError(f"{name}={value!r}; give {_expected(trait)}") from error
+        raise
+
+
+def _expected(trait: t.TraitType[Any, Any]) -> str:
+    """Say in a few words what a trait may be."""
+    if isinstance(trait, t.Enum):
+        return ", ".join(map(repr, trait.values or ()))
+    if isinstance(trait, t.Float):
+        return f"a number from {trait.min} to {trait.max}"
+    if isinstance(trait, t.List):
+        return "a list of names" if trait.name != "window" else "two instants, such as ('2026-03-01', '2026-03-08')"
+    return "True or False" if isinstance(trait, t.Bool) else "a text"

@@ -39,7 +39,7 @@ def replay_python(session: ReplaySession, log: Log, spec: Mapping[str, Any]) -> 
     if at is None:
         return text
     later = _later(session)
-    if len(later) > _FEW:
+    if len(later) > _FEW or session.folds_in_python:
         return f"{text}\nview.state()  # the row at this step"
     seen = f"view.log.without({later!r})" if later else "view.log"
     named = projection or "ea.merged(log)"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from esanalytics.analysis._comparing import Compared, Difference, Entry, Kind, Row
 from esanalytics.analysis._responsible import Responsible
+from esanalytics.plots._labels import counted
 from esanalytics.widgets._markup import clock_of, code, cut, drawable, escaped, note, told, told_json
+from esanalytics.widgets._palettes import KINDS, SIGNS
 
 __all__ = [
     "CSS",
-    "SIGNS",
     "columns_table",
     "entries_table",
     "events_list",
@@ -24,7 +28,6 @@ __all__ = [
     "sides_table",
 ]
 
-SIGNS: dict[Kind, str] = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~"}
 _SIDES = {
     "between": "between the two instants",
     "left only": "only on the left",
@@ -34,8 +37,8 @@ _SIDES = {
 _NO_ROW = '<span class="ea-null">no row</span>'
 _MOST_COLUMNS = 100
 _MOST_EVENTS = 200
+_DRAWN, _NAMED = 12, 8  # columns of a picture, and names of those that it leaves out
 _TEXT = 200_000  # characters of all payloads of a row together
-_COLOURS = {"added": "#0a6b4f", "removed": "#a33b00", "changed": "#6a3d9a"}
 _HATCHES = {"added": "", "removed": "//", "changed": ".."}
 
 CSS = """
@@ -105,10 +108,10 @@ def columns_table(columns: Sequence[Difference]) -> str:
         f'<td class="ea-number">{_delta(found.delta)}</td></tr>'
         for found in columns[:_MOST_COLUMNS]
     )
-    heads = ("~ changed", "+ added", "\N{MINUS SIGN} removed", "sum, right less left")
+    heads = (*(f"{SIGNS[kind]} {kind}" for kind in ("changed", "added", "removed")), "sum, right less left")
     top = "".join(f'<th scope="col" class="ea-number">{title}</th>' for title in heads)
     left = len(columns) - _MOST_COLUMNS
-    more = f"{left:,} more columns, with fewer rows, are not shown; view.compared.columns has all" if left > 0 else ""
+    more = f"{counted(left, 'more column')} with fewer rows left out" if left > 0 else ""
     return (
         f"<h3>Columns</h3>{note([more])}"
         '<div class="ea-scroll" tabindex="0" role="region" aria-label="columns that differ">'
@@ -171,7 +174,9 @@ def entries_table(row: Row) -> str:
         for entry in row.first
     )
     left = row.differing - len(row.first)
-    return note([f"{left:,} more columns differ" if left > 0 else ""]) + _table_of_sides(rows)
+    return note([counted(left, "more column differs", "more columns differ") if left > 0 else ""]) + _table_of_sides(
+        rows
+    )
 
 
 def sides_table(
@@ -187,7 +192,7 @@ def sides_table(
         for name in names[:_MOST_COLUMNS]
     )
     over = len(names) - _MOST_COLUMNS
-    more = f"{over:,} more columns are not shown; view.rows() and ea.diff have them" if over > 0 else ""
+    more = f"{counted(over, 'more column')} left out" if over > 0 else ""
     return note([more]) + _table_of_sides(rows)
 
 
@@ -196,7 +201,7 @@ def _cell(side: Mapping[str, Any] | None, name: str) -> str:
 
 
 def _side_by_side(name: str, left: str, right: str, *, differs: bool) -> str:
-    sign = '<span class="ea-sign" aria-hidden="true">~</span> differs' if differs else ""
+    sign = f'<span class="ea-sign" aria-hidden="true">{SIGNS["changed"]}</span> differs' if differs else ""
     return (
         f'<tr class="{"ea-differs" if differs else ""}"><th scope="row">{escaped(cut(name, 120))}</th>'
         f'<td class="ea-value">{left}</td><td class="ea-value">{right}</td><td>{sign}</td></tr>'
@@ -218,7 +223,7 @@ def events_list(events: Sequence[Responsible]) -> str:
     shown = events[:_MOST_EVENTS]
     left = len(events) - len(shown)
     most = max(500, _TEXT // len(shown))
-    more = note([f"{left:,} later events are not shown; view.events(key) has them" if left else ""])
+    more = note([f"{counted(left, 'later event')} left out" if left else ""])
     return more + "".join(_event(event, most) for event in shown)
 
 
@@ -238,30 +243,56 @@ def _event(event: Responsible, most: int) -> str:
 
 def picture(found: Compared, name: str) -> Figure:
     """Draw how many rows differ and how, and in which columns."""
-    columns = found.columns[:12]
-    figure = Figure(figsize=(9, 2.2 + 0.28 * max(3, len(columns))), dpi=90, layout="constrained", facecolor="white")
-    rows, by_column = figure.subplots(1, 2, width_ratios=(2, 3))
-    labels = [f"{SIGNS[kind]} {kind}" for kind in found.counts]
-    looks = {"color": [_COLOURS[kind] for kind in found.counts], "hatch": [_HATCHES[kind] for kind in found.counts]}
-    bars = rows.barh(labels, list(found.counts.values()), edgecolor="white", **looks)
-    rows.bar_label(bars, [f"{number:,}" for number in found.counts.values()], padding=3)
-    rows.set_title("Rows", fontsize=10, loc="left")
-    places = range(len(columns))
-    start = [0] * len(columns)
-    for kind in ("changed", "added", "removed"):
-        counts = [getattr(column, kind) for column in columns]
-        by_column.barh(places, counts, left=start, color=_COLOURS[kind], hatch=_HATCHES[kind], edgecolor="white")
-        start = [a + b for a, b in zip(start, counts, strict=True)]
-    by_column.set_yticks(list(places), [drawable(cut(column.name, 30)) for column in columns], parse_math=False)
-    more = f", {len(columns)} of {len(found.columns):,}" if len(found.columns) > len(columns) else ""
-    by_column.set_title(f"Rows by column{more}", fontsize=10, loc="left")
-    for axes in (rows, by_column):
-        axes.invert_yaxis()
-        axes.margins(x=0.15)
-        axes.set_xlabel("rows", fontsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    columns = found.columns[:_DRAWN]
+    figure = Figure(figsize=(9, 2.4 + 0.28 * max(3, len(columns))), dpi=90, layout="constrained", facecolor="white")
     sides = " → ".join(drawable(cut(side, 60)) for side in found.names)
     figure.suptitle(f"{drawable(cut(name, 60))}: {sides}", fontsize=10, x=0.01, ha="left", parse_math=False)
+    if not found.total:
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "nothing differs: both sides have the same rows", ha="center", va="center", fontsize=11)
+        return figure
+    rows, by_column = figure.subplots(1, 2, width_ratios=(2, 3))
+    _draw_rows(rows, found)
+    _draw_columns(by_column, columns)
+    left = len(found.columns) - len(columns)
+    if left > 0:
+        names = [drawable(cut(column.name, 30)) for column in found.columns[_DRAWN : _DRAWN + _NAMED]]
+        more = f" and {left - len(names):,} more" if left > len(names) else ""
+        text = f"left out: {', '.join(names)}{more}"
+        told = "\n".join(textwrap.wrap(text, 150))
+        figure.supxlabel(told, x=0.01, ha="left", fontsize=8, color="#57606a", parse_math=False)
     return figure
+
+
+def _draw_rows(axes: Axes, found: Compared) -> None:
+    kinds, colours = list(found.counts), KINDS["light"]
+    labels = [f"{SIGNS[kind]} {kind}" for kind in kinds]
+    looks = {"color": [colours[kind] for kind in kinds], "hatch": [_HATCHES[kind] for kind in kinds]}
+    bars = axes.barh(labels, list(found.counts.values()), edgecolor="white", **looks)  # type: ignore[arg-type]  # lists too
+    axes.bar_label(bars, [f"{number:,}" for number in found.counts.values()], padding=3, fontsize=8)
+    _dress(axes, f"Rows: {counted(found.total, 'row differs', 'rows differ')}", max(found.counts.values()))
+
+
+def _draw_columns(axes: Axes, columns: Sequence[Difference]) -> None:
+    places, start = range(len(columns)), [0] * len(columns)
+    for kind in ("changed", "added", "removed"):
+        counts = [getattr(column, kind) for column in columns]
+        colour, hatch, told = KINDS["light"][kind], _HATCHES[kind], f"{SIGNS[kind]} {kind}"
+        axes.barh(places, counts, left=start, label=told, color=colour, hatch=hatch, edgecolor="white")
+        start = [a + b for a, b in zip(start, counts, strict=True)]
+    for place, whole in zip(places, start, strict=True):
+        axes.annotate(f"{whole:,}", (whole, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(list(places), [drawable(cut(column.name, 30)) for column in columns], parse_math=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    _dress(axes, "Rows by column", max(start, default=0))
+
+
+def _dress(axes: Axes, title: str, most: int) -> None:
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(1, most) * 1.15)
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlabel("rows", fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))

@@ -16,6 +16,7 @@ import traitlets as t
 from esanalytics._instants import iso
 from esanalytics.analysis import (
     Chosen,
+    Density,
     Exploration,
     Fields,
     Flows,
@@ -30,12 +31,12 @@ from esanalytics.engines import Result
 from esanalytics.errors import EsAnalyticsError
 from esanalytics.store import Log, Store, as_log
 from esanalytics.timetravel._naming import nearest_names
-from esanalytics.widgets._bundle import THEME, bundle, write_whole
+from esanalytics.widgets._bundle import THEME, bundle, suffixed, write_rows, write_whole
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._explorer_assets import explorer_css, explorer_module
 from esanalytics.widgets._explorer_flows import flows_data, layout_data
 from esanalytics.widgets._explorer_page import explorer_page
-from esanalytics.widgets._explorer_picture import explorer_png, ranked
+from esanalytics.widgets._explorer_picture import explorer_png, explorer_still, ranked
 
 __all__ = ["Explorer", "explore"]
 
@@ -56,13 +57,15 @@ def explore(log: Store | Log, **spec: Any) -> Explorer:  # noqa: ANN401  told in
 
     Raises:
         TypeError: there is no such argument; the message offers the nearest.
-        ValueError: an argument has no such value.
+        ValueError: an argument has no such value; or no event has one of the services or types.
 
     Example:
         >>> explorer = ea.explore(store, services=["orders"])  # doctest: +SKIP
         >>> explorer.events().df()  # doctest: +SKIP
     """
-    return Explorer(log, Sight.given(spec))
+    sight, exploration = Sight.given(spec), Exploration(as_log(log))
+    exploration.check(sight)
+    return Explorer(log, sight, exploration)
 
 
 class ExplorerCanvas(anywidget.AnyWidget):
@@ -84,10 +87,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         replayed: the replay that is shown beneath; None: none.
     """
 
-    def __init__(self, log: Store | Log, sight: Sight) -> None:
+    def __init__(self, log: Store | Log, sight: Sight, exploration: Exploration) -> None:
         self._given = log
         self._lock = threading.RLock()
-        self._exploration = Exploration(as_log(log))
+        self._exploration = exploration
         self.replayed: Any = None
         first = json.dumps(first_data(self._exploration, sight))
         self.canvas = ExplorerCanvas(overview=first, sight=sight.data())
@@ -107,6 +110,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     @chosen.setter
     def chosen(self, chosen: Chosen) -> None:
+        self._exploration.check(Sight(chosen=chosen))
         self._look({**self._sight.data(), **Sight(chosen=chosen).data(), "window": self.canvas.sight.get("window")})
 
     @property
@@ -139,8 +143,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     @property
     def python(self) -> str:
-        """The filter as Python, from a log named ``log``."""
-        return self._exploration.python(self._sight)
+        """The Python that opens the store and gives the events as they are filtered now; a whole program."""
+        return self._exploration.program(self._sight)
 
     @property
     def sql(self) -> str:
@@ -187,12 +191,22 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         return f"{more:,} new {'event' if more == 1 else 'events'}" if more > 0 else "nothing new"
 
     def to_html(self, path: str | Path) -> Path:
-        """Write one page that stands without Python and a network; its brush still counts. Return its path."""
-        return write_whole(path, explorer_page(self._exploration, self._sight, repr(self)).encode("utf-8", "replace"))
+        """Write one page that stands without Python and a network; its brush still counts. Return its path.
+
+        Raises:
+            ValueError: the path does not end with ``.html`` or ``.htm``.
+        """
+        target = suffixed(path, ".html", ".htm")
+        text = explorer_page(self._exploration, self._sight, self._exploration.title(self._sight))
+        return write_whole(target, text.encode("utf-8", "replace"))
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the events as they are filtered now as ``.parquet``; return its path."""
+        return write_rows(self.events(), path)
 
     def to_png(self, path: str | Path) -> Path:
-        """Write a picture of the density; return its path."""
-        return write_whole(path, self._png())
+        """Write a picture of the density as ``.png``, ``.svg`` or ``.pdf``; return its path."""
+        return explorer_still(*self._drawn(), path, chosen=self._sight.chosen)
 
     def close(self) -> None:
         """Close the view and all that belongs to it, in the page and in the kernel."""
@@ -210,12 +224,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         days = "..".join(iso(micros(edge))[:10] for edge in (overview.span[0], overview.span[1] - 1))
         types = len({row[1] for row in overview.types})
         parts = [f"{overview.events:,} events", days, f"{len(overview.services)} services", f"{types:,} types"]
-        filters = self.python.removeprefix("log")
+        filters = self._exploration.python(self._sight).removeprefix("log")
         return f"Explorer: {', '.join(parts)}" + (f"; shown: log{filters}" if filters else "")
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         text = repr(self)
-        return bundle(self, self._png(), text, f"Events over time. {text}")
+        return bundle(self, explorer_png(*self._drawn(), chosen=self._sight.chosen), text, f"Events over time. {text}")
 
     @property
     def _sight(self) -> Sight:
@@ -224,10 +238,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
     def _look(self, data: dict[str, Any]) -> None:
         self.canvas.sight = data
 
-    def _png(self) -> bytes:
+    def _drawn(self) -> tuple[Density, list[str]]:
+        """Return what the picture shows, and the names with a colour of their own."""
         sight, overview = self._sight, self._exploration.overview
         names = ranked(overview.density(None, sight.chosen, by=sight.by))
-        return explorer_png(overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by), names)
+        return overview.density(sight.window, sight.chosen, bins=_BINS, by=sight.by), names
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object = None) -> None:
         """Answer the page; runs on another thread. What goes wrong is told there, and it keeps what it shows."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from esanalytics.analysis import DOTS, model_of
 from esanalytics.plots._theme import Theme
-from esanalytics.widgets._bundle import write_whole
+from esanalytics.widgets._bundle import suffixed, write_whole
 from esanalytics.widgets._canvas import LOOKS, ReplayCanvas
 from esanalytics.widgets._moving import write_moving, write_still
-from esanalytics.widgets._overview_picture import overview_png
+from esanalytics.widgets._overview_picture import overview_png, overview_still
 from esanalytics.widgets._overview_text import overview_text
 from esanalytics.widgets._page import replay_page
 from esanalytics.widgets._picture import ReplayPicture
-from esanalytics.widgets._placing import Lane
+from esanalytics.widgets._placing import Lane, LaneOrder, Look
 
 if TYPE_CHECKING:
     from esanalytics.widgets._replay import Replay
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "export",
     "lanes_of",
+    "look_of",
     "page_of",
     "picture_of",
     "png_of_view",
@@ -50,13 +51,15 @@ def page_of(view: Replay) -> str:
 
 def write_html(view: Replay, path: str | Path) -> Path:
     """Write the page of a view."""
-    return write_whole(path, page_of(view).encode("utf-8", "replace"))
+    return write_whole(suffixed(path, ".html", ".htm"), page_of(view).encode("utf-8", "replace"))
 
 
 def write_png(view: Replay, path: str | Path) -> Path:
     """Write the picture of a view at its step, as ``.png``, ``.svg`` or ``.pdf``."""
+    scene = view.scene
     if view.session is None:
-        return write_whole(path, png_of_view(view))
+        window, theme = scene.window, theme_of(view.canvas)
+        return overview_still(scene.overview, scene.title, path, chosen=scene.chosen, window=window, theme=theme)
     return write_still(picture_of(view), path, view.session.step)
 
 
@@ -83,14 +86,26 @@ def export(view: Replay, what: str) -> Path:
 
 def png_of_view(view: Replay) -> bytes:
     """Draw the picture of a view for a notebook's output."""
+    scene = view.scene
     if view.session is None:
-        return overview_png(view.scene.overview, view.scene.title)
+        window, theme = scene.window, theme_of(view.canvas)
+        return overview_png(scene.overview, scene.title, chosen=scene.chosen, window=window, theme=theme)
     return picture_of(view).png()
 
 
-def picture_of(view: Replay) -> ReplayPicture:
-    """Return what draws a replay."""
-    return ReplayPicture(view.scene.entity, theme=theme_of(view.canvas), lanes=lanes_of(view.canvas))
+def picture_of(view: Replay, theme: Theme | None = None) -> ReplayPicture:
+    """Return what draws a replay; None: in the theme of the view."""
+    canvas = view.canvas
+    theme = theme or theme_of(canvas)
+    return ReplayPicture(view.scene.entity, theme=theme, lanes=lanes_of(canvas), look=look_of(canvas))
+
+
+def look_of(canvas: ReplayCanvas) -> Look:
+    """Return what pictures show of a replay, and how."""
+    window = (canvas.window[0], canvas.window[1]) if canvas.window else None
+    hidden = tuple(canvas.hidden_types), tuple(canvas.hidden_services)
+    order, colour = cast("LaneOrder", canvas.lane_order), cast("Lane", canvas.colour)
+    return Look(*hidden, window, order, colour, fold_gaps=bool(canvas.fold_gaps))
 
 
 def theme_of(canvas: ReplayCanvas) -> Theme:

@@ -14,9 +14,10 @@ from esanalytics.analysis._session import ReplaySession
 from esanalytics.plots._theme import Theme
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._latest import Latest
+from esanalytics.widgets._named import NAMED, Names
 from esanalytics.widgets._picture import ReplayPicture
-from esanalytics.widgets._placing import Lane
-from esanalytics.widgets._tables import Diff, diff_table, event_table, state_table, status
+from esanalytics.widgets._placing import Lane, Look
+from esanalytics.widgets._tables import Diff, diff_table, event_table, pictured, state_table, status
 from esanalytics.widgets._telling import Told
 
 __all__ = ["MatplotlibReplay"]
@@ -57,15 +58,32 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
         self._closed_once = False
         self._make(speed)
         super().__init__(children=self._arranged())
+        self.add_class(NAMED)
         self._connect()
         self._settle(session.step)
         self._draw(session.step)
 
     def redraw(self) -> None:
-        """Show what the session is now: its step, its events, its marks, what is switched off."""
-        with self._lock:
-            self._settle(self.session.step)
-            self._work.ask(self.session.step)
+        """Show what the session is now: its step, its events, its marks, what is switched off.
+
+        It may be called by any thread, also while another one uses the view: it waits for nobody.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                self._settle(self.session.step)
+            finally:
+                self._lock.release()
+        self._work.ask(self.session.step)
+
+    def look(self, look: Look, lanes: Lane) -> None:
+        """Show a part of the events in the timeline; the fold is that of all of them.
+
+        Args:
+            look: which part, and how.
+            lanes: what has a lane.
+        """
+        self.picture.look, self.picture.lanes = look, lanes
+        self._work.ask(self.session.step)
 
     def close(self) -> None:
         """Stop the worker, and close all widgets of the view."""
@@ -80,6 +98,7 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
         held = min(_FASTEST, max(_SLOWEST, float(speed)))
         self._search = widgets.Text(placeholder="text in an event", description="search", continuous_update=False)
         self._field = widgets.Dropdown(description="field", layout=wide(width="220px"))
+        self._names = Names(layout=wide(display="none"))
         self._image = widgets.Image(format="png", layout=wide(max_width="100%", object_fit="contain"))
         self._slider = widgets.IntSlider(
             0, 0, max(1, len(self.session)), description="event", layout=wide(flex="1 1 240px")
@@ -96,7 +115,7 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
         )
         self._kind = widgets.Dropdown(options=_DIFFS, description="difference", layout=wide(width="260px"))
         self._status, self._event, self._state, self._diff = (
-            widgets.HTML(layout=wide(min_width="0", overflow="auto", max_height="320px")) for _ in range(4)
+            widgets.HTML(layout=wide(min_width="0", max_width="100%")) for _ in range(4)
         )
         self._buttons = {name: _button(name, told) for name, told in _BUTTONS.items()}
         self._links = [widgets.jslink((self._play, "value"), (self._slider, "value"))]
@@ -112,6 +131,7 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
             _row(self._skip, by["Mark A"], by["Mark B"], self._kind),
             self._status,
             _row(self._event, self._state, self._diff, top=True),
+            self._names,
         ]
 
     def _connect(self) -> None:
@@ -214,12 +234,16 @@ class MatplotlibReplay(widgets.VBox):  # type: ignore[misc]  # ipywidgets have n
         self._buttons["Play"].description = "Pause" if change["new"] else "Play"
 
     def _draw(self, step: int) -> None:
+        if self.step != self.session.step:  # it moved while the controls were in use
+            with self._lock:
+                self._settle(self.session.step)
         told = self.picture.teller.at(step)
         self._image.value = self.picture.png(step, fast=True)
         if not self._work.newer:
             self._tell(told)
 
     def _tell(self, told: Told) -> None:
+        self._names.picture = pictured(self.session.entity.title, told)
         self._status.value = status(told, self._note)
         self._event.value = event_table(told)
         self._state.value = state_table(told)

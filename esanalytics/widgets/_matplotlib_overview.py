@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -19,6 +20,7 @@ from esanalytics.widgets._bundle import png_of
 from esanalytics.widgets._closing import close_all
 from esanalytics.widgets._latest import Latest
 from esanalytics.widgets._lettering import moment
+from esanalytics.widgets._named import NAMED, Names
 from esanalytics.widgets._overview_picture import overview_figure
 
 __all__ = ["MatplotlibOverview"]
@@ -56,6 +58,7 @@ class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  # ipywidgets have
         self._closed_once = False
         self._make()
         super().__init__(children=self._arranged())
+        self.add_class(NAMED)
         self._connect()
         self._offer("")
         self._draw()
@@ -70,6 +73,35 @@ class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  # ipywidgets have
     def chosen(self) -> Chosen:
         """Which events are shown."""
         return Chosen(services=tuple(self._services.value) or None, types=tuple(self._types.value) or None)
+
+    def redraw(self) -> None:
+        """Draw the picture anew."""
+        self._draws.ask(None)
+
+    def look(
+        self,
+        *,
+        hidden_types: Iterable[str] = (),
+        hidden_services: Iterable[str] = (),
+        window: Sequence[int] | None = None,
+    ) -> None:
+        """Show a part of the events.
+
+        Args:
+            hidden_types: whose events are left out.
+            hidden_services: likewise.
+            window: from an instant up to before another, in microseconds, widened to what the slider can say; None or
+                empty: all.
+        """
+        for control, names in ((self._types, hidden_types), (self._services, hidden_services)):
+            hidden = set(names)
+            control.value = tuple(name for _, name in control.options if hidden and name not in hidden)
+        stops = [us for _, us in self._window.options]
+        first, last = 0, len(stops) - 1
+        if window:
+            first = max(0, bisect.bisect_right(stops, int(window[0])) - 1)
+            last = min(last, bisect.bisect_left(stops, int(window[1])))
+        self._window.index = (first, max(first, last))
 
     def close(self) -> None:
         """Stop the workers, and close all widgets of the view."""
@@ -97,13 +129,14 @@ class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  # ipywidgets have
         self._types = widgets.SelectMultiple(options=types, description="type", rows=4)
         self._entity = widgets.Combobox(placeholder="part of an id", description="entity", continuous_update=True)
         self._replay = widgets.Button(description="Replay", tooltip="replay this entity", button_style="primary")
+        self._names = Names(layout=wide(display="none"))
         self._image = widgets.Image(format="png", layout=wide(max_width="100%", object_fit="contain"))
         self._status = widgets.HTML()
 
     def _arranged(self) -> list[Any]:
         wrapped = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 12px")
         choosing = widgets.HBox([self._services, self._types, self._entity, self._replay], layout=wrapped)
-        return [self._image, self._window, choosing, self._status]
+        return [self._image, self._window, choosing, self._status, self._names]
 
     def _connect(self) -> None:
         for control in (self._window, self._services, self._types):
@@ -141,8 +174,10 @@ class MatplotlibOverview(widgets.VBox):  # type: ignore[misc]  # ipywidgets have
         if window == (self.overview.span[0], max(self.overview.span[1], self.overview.span[0] + 1)):
             window = self.overview.span
         figure = overview_figure(self.overview, self._title, window=window, chosen=self.chosen, theme=self._theme)
-        self._image.value = png_of(figure)
-        self._tell(f"{moment(window[0])} to {moment(window[1])} UTC" if window[1] else counted(0, "event"))
+        self._image.value = png_of(figure, fast=True)
+        told = f"{moment(window[0])} to {moment(window[1])} UTC" if window[1] else counted(0, "event")
+        self._names.picture = f"{self._title}: {told}"
+        self._tell(told)
 
     def _tell(self, text: str) -> None:
         self._status.value = f'<div role="status" aria-live="polite">{escape(text)}</div>'

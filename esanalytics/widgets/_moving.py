@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from esanalytics.widgets._bundle import write_whole
+from esanalytics.widgets._bundle import still_suffix, write_picture, write_whole
 from esanalytics.widgets._palettes import few_colours
 from esanalytics.widgets._picture import ReplayPicture
 
 __all__ = ["write_moving", "write_still"]
 
-_STILL = (".png", ".svg", ".pdf")
 _LONGEST = 20.0
 _FRAME = 0.7
 _LAST = 3
@@ -44,7 +43,8 @@ def write_moving(
 
     Args:
         picture: what draws.
-        path: ``.gif``, ``.webp``, ``.apng``, or ``.mp4`` where the program ffmpeg is installed.
+        path: ``.gif``, ``.webp``, ``.png`` or ``.apng`` (a PNG that moves), or ``.mp4`` where the program ffmpeg is
+            installed.
         steps: one for each frame; None: all.
         seconds: how long it takes; None: 0.7 for each frame, at most 20 in all.
         most: the most frames; of more steps some are chosen, evenly, with the first and the last.
@@ -82,15 +82,9 @@ def write_still(picture: ReplayPicture, path: str | os.PathLike[str], step: int 
         ValueError: the suffix is none of these.
         OSError: the disk refuses.
     """
-    target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in _STILL:
-        raise ValueError(f"cannot write {suffix or 'a file without suffix'!r}; give one of {', '.join(_STILL)}")
-    if suffix == ".png":
-        return write_whole(target, picture.png(step))
-    found = io.BytesIO()
-    picture.figure(step).savefig(found, format=suffix[1:])
-    return write_whole(target, found.getvalue())
+    if still_suffix(path) == ".png":
+        return write_whole(path, picture.png(step))
+    return write_picture(picture.figure(step), path)
 
 
 def _chosen(picture: ReplayPicture, steps: Iterable[int] | None, most: int) -> list[int]:
@@ -196,6 +190,7 @@ def _bar(total: int, name: str) -> Any:  # noqa: ANN401  a bar
 _WRITERS: dict[str, Callable[[Iterator[Image.Image], float, str, bool], bytes]] = {
     ".gif": _gif,
     ".webp": _webp,
+    ".png": _apng,
     ".apng": _apng,
     ".mp4": _mp4,
 }

@@ -13,15 +13,10 @@ from esanalytics.analysis._changes import Change
 from esanalytics.plots._labels import counted
 from esanalytics.plots._theme import Theme, palette
 from esanalytics.widgets._lettering import Word, fit, moment, width, written
-from esanalytics.widgets._telling import SIGNS, Told, payload_lines
+from esanalytics.widgets._palettes import KINDS, SIGNS
+from esanalytics.widgets._telling import Told, payload_lines
 
-__all__ = ["KINDS", "Panel", "event_words", "state_words"]
-
-KINDS = {
-    "light": {"added": "#0a6b4f", "removed": "#a33b00", "changed": "#6a3d9a"},
-    "dark": {"added": "#5fd3ac", "removed": "#ffab7d", "changed": "#d1b3ff"},
-}
-"""The colours of what differs, those of the other views."""
+__all__ = ["Panel", "event_words", "state_words"]
 
 _SIZE = 9.0
 _LINE = 1.5

@@ -22,12 +22,13 @@ from esanalytics.analysis._asking import choice
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.plots._labels import counted
 from esanalytics.plots._theme import Theme, palette
-from esanalytics.widgets._bundle import MOST_BYTES
+from esanalytics.widgets._bundle import MOST_BYTES, said
 from esanalytics.widgets._lettering import Word, day, fit, letters, width
 from esanalytics.widgets._palettes import few_colours
 from esanalytics.widgets._panels import Panel, event_words, state_words
 from esanalytics.widgets._placing import ALL, Lane, Look, Placing
 from esanalytics.widgets._stamps import Stamps
+from esanalytics.widgets._tables import pictured
 from esanalytics.widgets._telling import Teller, Told
 from esanalytics.widgets._timeline import Timeline
 
@@ -107,10 +108,11 @@ class ReplayPicture:
         if fast:
             picture.save(found, "PNG", compress_level=1)
             return found.getvalue()
-        picture.save(found, "PNG", optimize=True)
+        alt = said(pictured(self.session.entity.title, self.teller.at(step)))
+        picture.save(found, "PNG", optimize=True, pnginfo=alt)
         if found.tell() > MOST_BYTES:
             found = io.BytesIO()
-            few_colours(picture, self.theme).save(found, "PNG", optimize=True)
+            few_colours(picture, self.theme).save(found, "PNG", optimize=True, pnginfo=alt)
         return found.getvalue()
 
     def _layers(self) -> _Layers:

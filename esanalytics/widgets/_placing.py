@@ -15,15 +15,16 @@ from esanalytics.analysis._branch import Branch
 from esanalytics.analysis._finding import is_failure
 from esanalytics.widgets._scale import Scale, scale_of
 
-__all__ = ["ALL", "MOST_DOTS", "Ints", "Lane", "Look", "Placing"]
+__all__ = ["ALL", "MOST_DOTS", "Ints", "Lane", "LaneOrder", "Look", "Placing"]
 
 Lane = Literal["service", "type", "stream"]
+LaneOrder = Literal["first", "count", "duration", "name"]
 Ints = npt.NDArray[np.int64]
 
 MOST_DOTS = 20_000
 """More events than this are not drawn one by one."""
 
-_LANES = 10
+_LANES = 12
 _SPREAD = 0.62
 _GOLDEN = 0.6180339887498949
 
@@ -34,12 +35,18 @@ class Look:
 
     Attributes:
         hidden_types, hidden_services: whose events are left out.
-        window: the time that is drawn, in microseconds, the end excluded; None: all.
+        window: the time that is drawn, in microseconds, both ends included; None: all.
+        lane_order: how lanes are sorted: by their first event, most events, how long they last, or name.
+        colour: what colours tell apart.
+        fold_gaps: whether long idle gaps are drawn short.
     """
 
     hidden_types: tuple[str, ...] = ()
     hidden_services: tuple[str, ...] = ()
     window: tuple[int, int] | None = None
+    lane_order: LaneOrder = "first"
+    colour: Lane = "type"
+    fold_gaps: bool = True
 
 
 ALL = Look()
@@ -60,10 +67,11 @@ class Placing:
         self.branch = branch
         self.lanes = lanes
         self.look = look
-        window = look.window or (0, 0)
-        first, end = np.searchsorted(branch.instants, window) if look.window else (0, len(branch))
-        self._within = slice(int(first), max(int(first), int(end)))
-        self.scale: Scale = scale_of(branch.instants[self._within])
+        self._within = slice(0, len(branch))
+        if look.window is not None:
+            first, end = (int(np.searchsorted(branch.instants, us)) for us in (look.window[0], look.window[1] + 1))
+            self._within = slice(first, max(first, end))
+        self.scale: Scale = scale_of(branch.instants[self._within], fold=look.fold_gaps, window=look.window)
         self.dense = int(self.shown.sum()) > MOST_DOTS
         off = np.array(sorted(branch.row_of[each] for each in skipped if each in branch.row_of), np.int64)
         self.off = off[self.shown[off]]
@@ -98,21 +106,31 @@ class Placing:
         return float(self.x[step - 1]) if step else 0.0
 
     @cached_property
-    def kinds(self) -> list[tuple[str, int]]:
-        """The types and their events, the most frequent first."""
-        return Counter(self.branch.types).most_common()
+    def kinds(self) -> list[str]:
+        """What the colours tell apart: types, services or streams, by their first event."""
+        return list(dict.fromkeys(self._coloured))
 
     @cached_property
     def ranks(self) -> Ints:
-        """By row, the place of its type in `kinds`."""
-        rank = {name: nth for nth, (name, _) in enumerate(self.kinds)}
-        return np.array([rank[name] for name in self.branch.types], np.int64)
+        """By row, the place of what gives it its colour in `kinds`."""
+        rank = {name: nth for nth, name in enumerate(self.kinds)}
+        return np.array([rank[name] for name in self._coloured], np.int64)
+
+    @cached_property
+    def counts(self) -> Ints:
+        """By the place in `kinds`, how many events there are."""
+        return np.bincount(self.ranks, minlength=len(self.kinds))
+
+    @cached_property
+    def failing(self) -> npt.NDArray[np.bool_]:
+        """By row, whether its type says that something failed."""
+        types = {name: is_failure(name) for name in set(self.branch.types)}
+        return np.fromiter((types[name] for name in self.branch.types), np.bool_, len(self))
 
     @cached_property
     def failed(self) -> npt.NDArray[np.bool_]:
-        """By row, whether it failed: by its type, or where there are few because the fold did."""
-        failing = np.array([is_failure(name) for name, _ in self.kinds], np.bool_)
-        found = failing[self.ranks] if len(self) else np.zeros(0, np.bool_)
+        """By row, whether the fold failed at it, where there are few."""
+        found = np.zeros(len(self), np.bool_)
         if len(self) <= MOST_DOTS:
             self.branch.state(len(self))
             found[[row for row in range(len(self)) if self.branch.error(row) is not None]] = True
@@ -120,7 +138,7 @@ class Placing:
 
     @property
     def names(self) -> list[str]:
-        """The lanes, the biggest first; small ones share the last."""
+        """The lanes, in their order; small ones share the last."""
         return self._lanes[0]
 
     @property
@@ -144,19 +162,40 @@ class Placing:
         return found
 
     @cached_property
-    def _lanes(self) -> tuple[list[str], Ints]:
-        named = self._named()
-        drawn = Counter(name for name, shown in zip(named, self.shown.tolist(), strict=True) if shown)
-        ranked = [name for name, _ in drawn.most_common()]
-        number = {name: min(nth, _LANES - 1) for nth, name in enumerate(ranked)}
-        names = ranked if len(ranked) <= _LANES else [*ranked[: _LANES - 1], f"{len(ranked) - _LANES + 1:,} more"]
-        return names, np.array([number.get(name, 0) for name in named], np.int64)
+    def _coloured(self) -> Sequence[Any]:
+        return self._named(self.look.colour)
 
-    def _named(self) -> Sequence[Any]:
-        """Name the lane of each row; streams of several services have both names."""
-        if self.lanes == "service":
+    @cached_property
+    def _lanes(self) -> tuple[list[str], Ints]:
+        named = self._named(self.lanes)
+        found = list(dict.fromkeys(named))
+        counts = Counter(named)
+        biggest = sorted(found, key=lambda name: -counts[name])
+        kept = biggest if len(biggest) <= _LANES else biggest[: _LANES - 1]
+        names = self._sorted([name for name in found if name in set(kept)], named, counts)
+        number = {name: nth for nth, name in enumerate(names)}
+        rest = [f"{len(found) - len(names):,} more"] if len(names) < len(found) else []
+        return [*names, *rest], np.array([number.get(name, len(names)) for name in named], np.int64)
+
+    def _sorted(self, names: list[str], named: Sequence[str], counts: Counter[str]) -> list[str]:
+        """Sort lanes that come by their first event."""
+        order = self.look.lane_order
+        if order == "first":
+            return names
+        if order == "name":
+            return sorted(names, key=lambda name: (name.casefold(), name))
+        if order == "count":
+            return sorted(names, key=lambda name: -counts[name])
+        instants = self.branch.instants.tolist()
+        first = dict(zip(reversed(named), reversed(instants), strict=True))
+        last = dict(zip(named, instants, strict=True))
+        return sorted(names, key=lambda name: first[name] - last[name])
+
+    def _named(self, by: Lane) -> Sequence[Any]:
+        """Name the service, type or stream of each row; streams of several services have both names."""
+        if by == "service":
             return self.branch.services
-        if self.lanes == "type":
+        if by == "type":
             return self.branch.types
         several = len(set(self.branch.services)) > 1
         return [f"{stream} {service}" if several else stream for service, stream in self.branch.streams]

@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import ipywidgets as w
-import traitlets
 
-from esanalytics._instants import iso
-from esanalytics.analysis import Align, ReplaySession, model_of
+from esanalytics.analysis import Align, ReplaySession, in_words, model_of
 from esanalytics.engines import Result
 from esanalytics.store import Log, Store
 from esanalytics.timetravel import nearest_names
 from esanalytics.widgets._beside import Beside, beside
-from esanalytics.widgets._bundle import bundle
-from esanalytics.widgets._canvas import LOOKS, ReplayCanvas
+from esanalytics.widgets._bundle import bundle, write_rows
+from esanalytics.widgets._canvas import LOOKS, canvas_of
 from esanalytics.widgets._closing import close_all
-from esanalytics.widgets._leaving import lanes_of, png_of_view, theme_of, write_gif, write_html, write_png
+from esanalytics.widgets._leaving import lanes_of, look_of, png_of_view, theme_of, write_gif, write_html, write_png
 from esanalytics.widgets._matplotlib import MatplotlibReplay
 from esanalytics.widgets._matplotlib_overview import MatplotlibOverview
 from esanalytics.widgets._messages import answered
@@ -32,6 +30,7 @@ __all__ = ["Renderer", "Replay", "replay"]
 
 Renderer = Literal["canvas", "matplotlib"]
 
+_DRAWN = ("hidden_types", "hidden_services", "window", "lanes", "lane_order", "colour", "fold_gaps")
 _SESSION = ("step", "skipped", "edits", "marks", "bookmarks", "on_error")
 
 
@@ -55,12 +54,13 @@ def replay(
         options: what `Replay.spec` gives, so that ``replay(log, projection, **view.spec())`` is the same view again.
             Of the replay: ``step`` (0: before all events), ``skipped`` (ids of events that are off), ``edits``,
             ``marks`` (steps by name), ``bookmarks``, ``on_error`` (``"skip"``, ``"stop"``, ``"raise"``). Of how it
-            looks: ``window`` (from, to; microseconds), ``slider`` (``"event"``, ``"time"``), ``clock``
-            (``"effective_at"``, ``"recorded_at"``, ``"position"``), ``lanes`` (``"type"``, ``"service"``,
-            ``"stream"``), ``speed`` (events per second, 0.25 to 100), ``pace`` (``"steady"``, or ``"live"``: with the
-            gaps that there were), ``loop``, ``fold_gaps``, ``hidden_types``, ``hidden_services``, ``search``, ``field``
-            (that is watched), ``pinned``, ``theme`` (``"auto"``, ``"light"``, ``"dark"``), ``diff`` (``"step"``,
-            ``"marks"``, ``"what-if"``), ``selection`` (ids of events).
+            looks: ``window`` (from, to: instants, or microseconds as `Replay.spec` gives them), ``slider``
+            (``"event"``, ``"time"``), ``clock`` (``"effective_at"``, ``"recorded_at"``, ``"position"``), ``lanes``
+            (``"type"``, ``"service"``, ``"stream"``), ``lane_order`` (``"first"``, ``"count"``, ``"duration"``,
+            ``"name"``), ``colour`` (as ``lanes``), ``speed`` (events per second, 0.25 to 100), ``pace`` (``"steady"``,
+            or ``"live"``: with the gaps that there were), ``loop``, ``fold_gaps``, ``hidden_types``,
+            ``hidden_services``, ``search``, ``field`` (that is watched), ``pinned``, ``theme`` (``"auto"``,
+            ``"light"``, ``"dark"``), ``diff`` (``"step"``, ``"marks"``, ``"what-if"``), ``selection`` (ids of events).
 
     Raises:
         UnknownKeyError: no event has the key; the message offers the nearest.
@@ -101,17 +101,14 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._sent: tuple[Any, ...] = ()
         given = {name: value for name, value in options.items() if name in _SESSION}
         self.scene = Scene(log, projection, key, given)
-        try:
-            self.canvas = ReplayCanvas(**{name: value for name, value in options.items() if name in LOOKS})
-        except traitlets.TraitError as error:
-            raise ValueError(str(error)) from error
+        self.canvas = canvas_of({name: value for name, value in options.items() if name in LOOKS})
         self._shell = Shell(self.canvas, self.scene.overview.entities if key is None else None, self._show_stream)
         super().__init__([])
         self._closed = False
         self.add_class("ea-replay")
         self.canvas.on_msg(self._on_message)
         self.canvas.observe(self._on_page, list(_FOLLOWED))
-        self.canvas.observe(self._on_look, ["hidden_types", "hidden_services", "window"])
+        self.canvas.observe(self._on_look, list(_DRAWN))
         try:
             self._show()
         except BaseException:
@@ -160,7 +157,11 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self.scene.entity.state(step, real=real)
 
     def events(self) -> Result:
-        """Return the events that are selected; where none are, all of the entity, or all that are shown."""
+        """Return events.
+
+        Those that are selected, changed ones as they were changed, whether or not they are switched off. Where none are
+        selected, all of the entity that are not switched off; while all entities are shown, those that `log` shows.
+        """
         return self.scene.events(self.selection)
 
     def show(self, key: Any) -> Replay:  # noqa: ANN401  a value of the key's type
@@ -242,8 +243,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write the selected events, or all where none are, as Parquet; return its path."""
-        self.events().write_parquet(str(path))
-        return Path(path)
+        return write_rows(self.events(), path)
 
     def close(self) -> None:
         """Close the view and all that belongs to it, in the page and in the kernel."""
@@ -260,15 +260,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         session = self.session
         if session is None:
             return f"Replay of all entities: {self.scene.overview.events:,} events; pick one with view.show(key)"
-        title = self.scene.title
-        if not len(session):
-            return f"Replay of {title}: no events"
-        count = f"{len(session):,} {'event' if len(session) == 1 else 'events'}"
-        days = [iso(day)[:10] for step in (1, len(session)) if (day := session.instant(step)) is not None]
-        off = f", what-if: {len(session.skipped)} off" if session.skipped else ""
-        event = session.event()
-        at = "before the first" if event is None else f"at {session.step} {event['type']}"
-        return f"Replay of {title}: {count}, {'..'.join(days)}, {at}{off}"
+        return f"Replay of {in_words(session)}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         text = repr(self)
@@ -288,15 +280,15 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _show(self) -> None:
         """Show what there is now: one entity, or all."""
         self._listen(self.session)
-        self._on_look()
+        self._shell.show(*self.scene.kinds())
         if self._renderer == "matplotlib":
             self._show_pictures()
             return
+        self._on_look()
         if self.session is None:
             with self.canvas.hold_sync():
                 self.canvas.overview = overview_text(self.scene.overview, self.scene.title, chosen=self.scene.chosen)
                 self.canvas.model, self._told, self._sent = "", (), ()
-        self._shell.show(*self.scene.kinds())
         self._on_session()
         self._shell.steps(0 if self.session is None else len(self.session))
         if not self.children:
@@ -311,6 +303,7 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.children = [MatplotlibReplay(session, theme=theme, lanes=lanes, speed=self.canvas.speed)]
         for child in before:
             child.close()
+        self._on_look()
 
     def _listen(self, session: ReplaySession | None) -> None:
         """Follow this replay, and no other."""
@@ -359,12 +352,17 @@ class Replay(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 _FOLLOWED[change["name"]](self.session, change["new"])
 
     def _on_look(self, _: object = None) -> None:
-        """Follow the page's filter and window of all entities."""
-        if self.session is not None:
-            return
-        self.scene.choose(self.canvas.hidden_services, self.canvas.hidden_types)
-        window = self.canvas.window
-        self.scene.window = (window[0], window[1]) if window else None
+        """Follow the filter and the window of the page, or of who sets the traits."""
+        canvas = self.canvas
+        if self.session is None:
+            self.scene.choose(canvas.hidden_services, canvas.hidden_types)
+            self.scene.window = (canvas.window[0], canvas.window[1]) if canvas.window else None
+        for child in self.children if self._renderer == "matplotlib" else ():
+            if self.session is None:
+                hidden = {"hidden_types": canvas.hidden_types, "hidden_services": canvas.hidden_services}
+                child.look(**hidden, window=canvas.window)
+            else:
+                child.look(look_of(canvas), lanes_of(canvas))
 
     def _on_message(self, _: object, content: Mapping[str, Any], __: object) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esanalytics import _sql as sql
-from esanalytics.analysis import ALL, Chosen, Exploration, Overview, ReplaySession, Sight, key_of_stream
+from esanalytics.analysis import ALL, Chosen, Exploration, Overview, ReplaySession, Sight, key_of_stream, taking_part
 from esanalytics.engines import Result
 from esanalytics.store import Log, Store, as_log
 from esanalytics.widgets._code import python_of, replay_python, replay_sql
@@ -34,7 +34,7 @@ class Scene:
         given: the log, as it was given.
         projection: as it was given.
         session: the replay of the entity; None while all are shown.
-        overview: all entities.
+        overview: all entities that the projection may be about.
         chosen: the events that a filter leaves.
         window: the time that is shown of all entities, in microseconds; None: all.
     """
@@ -46,7 +46,7 @@ class Scene:
             names = ", ".join(name for name in options if name not in self._kept)
             raise ValueError(f"{names}: of which entity? give its key too")
         self.session = None if key is None else ReplaySession(log, projection, key, **options)
-        self.overview = Overview(as_log(log))
+        self.overview = self._overview()
         self.chosen: Chosen = ALL
         self.window: tuple[int, int] | None = None
 
@@ -73,6 +73,9 @@ class Scene:
             return self.session.log
         return Exploration(self.overview.log).shown(Sight(window=self.window, chosen=self.chosen))
 
+    def _overview(self) -> Overview:
+        return Overview(taking_part(as_log(self.given), self.projection))
+
     def show(self, key: object) -> None:
         """Show one entity, by its key."""
         self.session = ReplaySession(self.given, self.projection, key, **self._kept)
@@ -85,9 +88,9 @@ class Scene:
         """Read what the store holds now; return how many events are new."""
         if self.session is not None:
             more = self.session.refresh()
-            self.overview = Overview(as_log(self.given))
+            self.overview = self._overview()
             return more
-        seen, before = Overview(as_log(self.given)), self.overview.events
+        seen, before = self._overview(), self.overview.events
         more, self.overview = seen.events - before, seen
         return more
 
@@ -113,10 +116,11 @@ class Scene:
         self.chosen = Chosen(services=shown[0], types=shown[1])
 
     def events(self, selection: Sequence[str]) -> Result:
-        """Return the events that are selected; where none are, all of the entity, or all that are shown."""
-        if selection:
-            return self.log.where(sql.text(sql.is_in(sql.column("event_id"), list(selection)))).events()
+        """Return the events that are selected, or all that are shown, as `Replay.events` does."""
         session = self.session
+        if selection:
+            log = self.log if session is None else session.whole_log
+            return log.where(sql.text(sql.is_in(sql.column("event_id"), list(selection)))).events()
         return (self.log if session is None else session.entity.own(session.log)).events()
 
     def python(self, spec: Mapping[str, Any]) -> str:

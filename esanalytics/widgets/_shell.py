@@ -9,6 +9,7 @@ import ipywidgets as w
 
 from esanalytics.widgets._canvas import ReplayCanvas
 from esanalytics.widgets._closing import close_all
+from esanalytics.widgets._named import NAMED, Names
 
 __all__ = ["Shell"]
 
@@ -49,7 +50,12 @@ class Shell:
         rows = [w.HBox([*self._made_entity(), self._search]), w.HBox([self._services, self._types]), self._player]
         for row in rows:
             row.layout.flex_flow = "row wrap"
-        self.box = w.Accordion([w.VBox(rows)], titles=("Filters and player",), selected_index=None)
+        self.box = w.Accordion(
+            [w.VBox([*rows, Names(layout=w.Layout(display="none"))])],
+            titles=("Filters and player",),
+            selected_index=None,
+        )
+        self.box.add_class(NAMED)
 
     def show(self, services: Sequence[Kind], types: Sequence[Kind]) -> None:
         """Offer these services and types, with their counts."""
@@ -118,6 +124,9 @@ class Shell:
             control.options = tuple(self._found)
 
     def _link(self, control: w.Widget, name: str, trait: str) -> None:
-        """Tie a control to the canvas in the page, so that it works without the kernel."""
+        """Tie a control to the canvas in the page, so that it works without the kernel.
+
+        The canvas comes first: a page that opens late takes what it says, and not what the control was made with.
+        """
         setattr(control, name, getattr(self._canvas, trait))
-        self._links.append(w.jslink((control, name), (self._canvas, trait)))
+        self._links.append(w.jslink((self._canvas, trait), (control, name)))

@@ -10,14 +10,16 @@ from esanalytics.analysis._changes import Change
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.plots._labels import counted
 from esanalytics.widgets._lettering import moment, written
-from esanalytics.widgets._telling import SIGNS, Told, payload_lines
+from esanalytics.widgets._palettes import SIGNS
+from esanalytics.widgets._telling import Told, payload_lines
 
-__all__ = ["Diff", "diff_table", "event_table", "state_table", "status"]
+__all__ = ["Diff", "diff_table", "event_table", "pictured", "state_table", "status"]
 
 Diff = Literal["step", "marks", "what-if"]
 
 _MOST = 300
 _LONG = 300
+_SCROLLED = "max-height:320px;max-width:100%;overflow:auto"
 _CELL = "padding:1px 8px 1px 0;text-align:left;vertical-align:top;overflow-wrap:anywhere"
 
 
@@ -62,11 +64,20 @@ def diff_table(session: ReplaySession, kind: Diff, step: int) -> str:
 
 def status(told: Told, note: str = "") -> str:
     """Write one line that is read aloud when it changes."""
+    parts = [*_standing(told), *([note] if note else [])]
+    return f'<div role="status" aria-live="polite">{escape(" · ".join(parts))}</div>'
+
+
+def pictured(title: str, told: Told) -> str:
+    """Say in plain text what the picture of a step shows."""
+    return f"Replay of {title}: {', '.join(_standing(told))}"
+
+
+def _standing(told: Told) -> list[str]:
     parts = [f"event {told.step:,} of {told.of:,}"]
     if told.event is not None:
         parts += [str(told.event["type"]), f"{moment(told.event['effective_at'])} UTC"]
-    parts += [part for part in (told.badge, note) if part]
-    return f'<div role="status" aria-live="polite">{escape(" · ".join(parts))}</div>'
+    return [*parts, told.badge] if told.badge else parts
 
 
 def _changed(title: str, found: Sequence[Change]) -> str:
@@ -87,7 +98,8 @@ def _changed(title: str, found: Sequence[Change]) -> str:
 
 
 def _titled(title: str, inner: str) -> str:
-    return f'<section aria-label="{escape(title)}"><b>{escape(title)}</b>{inner}</section>'
+    name = escape(title)
+    return f'<section aria-label="{name}" tabindex="0" style="{_SCROLLED}"><b>{name}</b>{inner}</section>'
 
 
 def _table(names: Iterable[str], rows: Sequence[Sequence[str]]) -> str:

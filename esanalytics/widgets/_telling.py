@@ -13,10 +13,7 @@ from esanalytics.analysis._changes import Change, Row, changes
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.widgets._lettering import written
 
-__all__ = ["SIGNS", "Teller", "Told", "payload_lines", "sizes"]
-
-SIGNS = {"added": "+", "removed": "\u2212", "changed": "~"}
-"""What stands before a value that differs."""
+__all__ = ["Teller", "Told", "payload_lines", "sizes"]
 
 _BLOCK = 128
 _READ = 1 << 20

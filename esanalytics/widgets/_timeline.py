@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,28 +14,37 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Transform
 
-from esanalytics.analysis._finding import is_failure
-from esanalytics.plots._labels import compact, counted, gap
-from esanalytics.plots._theme import BEYOND, Palette, Sign, Theme, palette, sign
+from esanalytics.plots._labels import compact, counted
+from esanalytics.plots._theme import Palette, Sign, Theme, palette
 from esanalytics.widgets._lettering import fit, letters
+from esanalytics.widgets._palettes import DOTS, FAINT
 from esanalytics.widgets._placing import MOST_DOTS, Ints, Placing
+from esanalytics.widgets._scale import length
 
-__all__ = ["FAINT", "Timeline", "sign_of"]
+__all__ = ["Timeline", "sign_of"]
 
-_COLOURS = 9
-FAINT = 0.3
+_SHAPES = ("o", "s", "^")
+_MORE = {"X": 1.5, "D": -0.5}
+_LISTED = 14
+"""More names than this are not in the legend."""
 _CELLS = 420
 _DENSE = 30
 """Fewer events than this need no density."""
 _LABEL = 12.5  # how much room the names beside the lanes have, in percent of the picture
 
 
-def sign_of(nth: int, theme: Theme, *, failure: bool) -> Sign:
-    """Give the sign of the type that is the nth biggest; a failure is a cross, and nothing else is one."""
-    found = sign(nth if nth < _COLOURS else BEYOND, theme)
-    if failure:
-        return replace(found, marker="X")
-    return replace(found, marker="p") if found.marker == "X" else found
+def sign_of(nth: int, theme: Theme, *, failure: bool, broken: bool = False) -> Sign:
+    """Give the sign of the nth that happened first, as the page does (`static/replay/colours.js`).
+
+    Args:
+        nth: from 0.
+        theme: ``"light"`` or ``"dark"``.
+        failure: its type says that something failed; it is a diamond.
+        broken: the fold failed at it; it is a cross.
+    """
+    hues = DOTS[theme]
+    marker = "X" if broken else "D" if failure else _SHAPES[nth // len(hues) % len(_SHAPES)]
+    return Sign(hues[nth % len(hues)], marker, "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +72,7 @@ class Timeline:
         self.colours = palette(theme)
         left, bottom, right, top = box
         split = top - 0.16 * (top - bottom) if len(placing) >= _DENSE else top
-        legend = 0.0 if placing.lanes == "type" or placing.dense else 0.15
+        legend = 0.0 if placing.lanes == placing.look.colour or placing.dense else 0.15
         area = (left + _LABEL / 100, bottom, right - left - legend - _LABEL / 100, split - bottom - 0.01)
         self.axes = _bare(figure, area, self.colours)
         self.strip = _bare(figure, (area[0], split, area[2], top - split), self.colours) if split < top else None
@@ -88,7 +97,9 @@ class Timeline:
 
     def look(self, row: int) -> Sign:
         """Return the sign of the event of a row."""
-        return sign_of(int(self.placing.ranks[row]), self.theme, failure=bool(self.placing.failed[row]))
+        placing = self.placing
+        how = {"failure": bool(placing.failing[row]), "broken": bool(placing.failed[row])}
+        return sign_of(int(placing.ranks[row]), self.theme, **how)
 
     def show(self, step: int, low: int = 0, high: int | None = None) -> None:
         """Let the groups hold the rows from ``low`` to ``high``: those before ``step`` strong, the others faint."""
@@ -142,7 +153,7 @@ class Timeline:
                 axes.transAxes,
             )
         for fold in self.placing.scale.folds:
-            self._gap((fold.left + fold.right) / 2, gap(fold.us))
+            self._gap((fold.left + fold.right) / 2, length(fold.us))
 
     def _gap(self, place: float, told: str) -> None:
         axes, colours = self.axes, self.colours
@@ -174,17 +185,19 @@ class Timeline:
         size = float(np.interp(int(self.placing.shown.sum()), [60, 500, 5_000, MOST_DOTS], [9.0, 6.5, 4.0, 3.0]))
         hollow = np.zeros(len(self.placing), np.bool_)
         hollow[self.placing.off] = True
-        keys = np.minimum(self.placing.ranks, _COLOURS) * 4 + self.placing.failed * 2 + hollow
-        for key in np.unique(keys[self.placing.shown]):
-            rows = np.flatnonzero(self.placing.shown & (keys == key))
-            look = sign_of(int(key) // 4, self.theme, failure=bool(key & 2))
+        placing = self.placing
+        keys = placing.ranks * 8 + placing.failing * 4 + placing.failed * 2 + hollow
+        for key in np.unique(keys[placing.shown]).tolist():
+            rows = np.flatnonzero(placing.shown & (keys == key))
+            look = sign_of(key // 8, self.theme, failure=bool(key & 4), broken=bool(key & 2))
             self._groups.append(self._group(rows, look, size, hollow=bool(key & 1)))
 
     def _group(self, rows: Ints, look: Sign, size: float, *, hollow: bool) -> _Group:
         made = []
+        above = 0.1 if hollow else 0.0  # so that what is switched off is seen to be
         for colour, order in ((look.colour, 2.2), (_mixed(look.colour, self.colours.paper, FAINT), 2.0)):
             face, edge = (self.colours.paper, colour) if hollow else (colour, self.colours.paper)
-            line = Line2D([], [], ls="", marker=look.marker, ms=size + (1.5 if look.marker == "X" else 0), zorder=order)
+            line = Line2D([], [], ls="", marker=look.marker, ms=size + _MORE.get(look.marker, 0), zorder=order + above)
             line.set(markerfacecolor=face, markeredgecolor=edge, markeredgewidth=1.6 if hollow else 0.5, clip_on=True)
             self.axes.add_artist(line)
             made.append(line)
@@ -239,15 +252,17 @@ class Timeline:
         """Write beside the lanes which sign stands for which type."""
         line = 14 / 72 / figure.get_figheight()
         room = (0.98 - left) * figure.get_figwidth() * 72 - 12
-        lines = min(_COLOURS, max(1, int((top - self.axes.get_position().y0) / line)))
-        present = set(self.placing.ranks[self.placing.shown].tolist())
-        kinds = [(rank, name) for rank, (name, _) in enumerate(self.placing.kinds) if rank in present]
-        named = kinds if len(kinds) <= lines else kinds[: lines - 1]
-        for nth, (rank, name) in enumerate(named):
-            look = sign_of(rank, self.theme, failure=is_failure(name))
-            self._entry(figure, left, top - (nth + 0.6) * line, fit(name, room, 8), look)
-        if len(named) < len(kinds):
-            others = counted(len(kinds) - len(named), "other type")
+        lines = min(_LISTED, max(1, int((top - self.axes.get_position().y0) / line)))
+        placing = self.placing
+        rows = np.flatnonzero(placing.shown)
+        ranks, first = np.unique(placing.ranks[rows], return_index=True)
+        listed = sorted(zip(ranks.tolist(), rows[first].tolist(), strict=True), key=lambda one: -placing.counts[one[0]])
+        named = listed if len(listed) <= lines else listed[: lines - 1]
+        for nth, (rank, row) in enumerate(named):
+            look = sign_of(rank, self.theme, failure=placing.look.colour == "type" and bool(placing.failing[row]))
+            self._entry(figure, left, top - (nth + 0.6) * line, fit(placing.kinds[rank], room, 8), look)
+        if len(named) < len(listed):
+            others = counted(len(listed) - len(named), f"other {placing.look.colour}")
             self._entry(figure, left, top - (len(named) + 0.6) * line, others, None)
 
     def _entry(self, figure: Figure, x: float, y: float, told: str, look: Sign | None) -> None:

@@ -8,7 +8,11 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 
 from esanalytics.analysis._tracing import Node, Traced
-from esanalytics.widgets._markup import clock, code, cut, drawable, duration, escaped, note
+from esanalytics.plots._labels import counted
+from esanalytics.plots._picture import figure_of
+from esanalytics.plots._waterfall import drawn
+from esanalytics.widgets._markup import clock, code, cut, duration, escaped, note
+from esanalytics.widgets._palettes import NAMES
 
 __all__ = ["CSS", "MOST_NODES", "picture", "summary", "waterfall"]
 
@@ -18,8 +22,6 @@ MOST_NODES = 2_000
 _DEEPEST = 60  # lists in lists: browsers stop at some hundreds of elements
 _INDENTED = 12
 _TEXT = 2_000_000  # characters of all payloads together
-_COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a8477f", "#7a6a00", "#2f6f8f", "#5b5b5b", "#6a3d9a")
-_ROWS_OF_PICTURE = 40
 
 CSS = """
 .ea-trace { padding: 12px 16px; max-width: 1200px; }
@@ -86,11 +88,11 @@ def summary(found: Traced) -> str:
     start, end = found.span
     missing = sum(node.kind == "missing" for node in found.nodes)
     parts = [
-        f"{found.total:,} event{'s' * (found.total != 1)}",
-        f"{len(found.services)} service{'s' * (len(found.services) != 1)}",
+        counted(found.total, "event"),
+        counted(len(found.services), "service"),
         f"{clock(start)} to {clock(end)} (UTC), {duration(end - start)}",
     ]
-    parts += [f"{missing} missing cause{'s' * (missing != 1)}"] if missing else []
+    parts += [counted(missing, "missing cause")] if missing else []
     return ", ".join(parts)
 
 
@@ -98,10 +100,10 @@ def waterfall(found: Traced) -> str:
     """Write a trace as HTML: lists in lists, a disclosure for each event, a checkbox for its effects."""
     shown = found.nodes[:MOST_NODES]
     left = len(found.nodes) - len(shown)
-    cut_off = f"{left:,} more are not shown; view.events() has them" if left else ""
+    cut_off = f"{left:,} more {'is' if left == 1 else 'are'} not shown; view.events() has all" if left else ""
     deep = any(node.depth > _DEEPEST for node in shown)
     flat = f"levels below {_DEEPEST} stand under level {_DEEPEST}" if deep else ""
-    kinds = {service: f"var(--ea-c{n % 8})" for n, service in enumerate(found.services)}
+    kinds = {service: f"var(--ea-c{n % len(NAMES['light'])})" for n, service in enumerate(found.services)}
     legend = "".join(
         f'<li><span class="ea-dot" style="--kind:{colour}"></span>{escaped(cut(name, 80))}</li>'
         for name, colour in list(kinds.items())[:24]
@@ -146,7 +148,7 @@ def _item(found: Traced, node: Node, colour: str, most: int) -> str:
     name = node.type if node.event is not None else f"missing {node.event_id}"
     fold = ""
     if node.effects and node.depth < _DEEPEST:
-        label = html.escape(f"show the {node.effects} effects of {cut(name, 80)}", quote=True)
+        label = html.escape(f"show the {counted(node.effects, 'effect')} of {cut(name, 80)}", quote=True)
         fold = f'<input type="checkbox" class="ea-fold" checked aria-label="{label}" title="{label}">'
     head = f'<li class="{"ea-asked" if asked else ""}" style="--in:{inside};--kind:{colour}">{fold}'
     cells = _cells(found, node, asked=asked)
@@ -197,41 +199,5 @@ def _more(node: Node, most: int) -> str:
 
 
 def picture(found: Traced) -> Figure:
-    """Draw the first events of a trace."""
-    shown = found.nodes[:_ROWS_OF_PICTURE]
-    start, end = found.span
-    figure = Figure(figsize=(9, 1.3 + 0.26 * max(1, len(shown))), dpi=90, layout="constrained", facecolor="white")
-    axes = figure.subplots()
-    names = {service: n for n, service in enumerate(found.services)}
-    scale, unit = _scale(end - start)
-    for row, node in enumerate(shown):
-        if node.at is None:
-            axes.plot([0], [row], marker="x", color="#5b5b5b", clip_on=False)
-            continue
-        colour = _COLOURS[names[node.service] % len(_COLOURS)]
-        x = (node.at - start) / scale
-        if node.gap is not None:
-            axes.plot(
-                [x - node.gap / scale, x], [row, row], color=colour, alpha=0.5, linestyle="-" if node.gap >= 0 else ":"
-            )
-        axes.plot([x], [row], marker="o", color=colour, clip_on=False)
-    labels = [_label(node) for node in shown]
-    axes.set_yticks(range(len(shown)), labels, fontsize=8, parse_math=False)
-    axes.set_ylim(max(0.5, len(shown) - 0.5), -0.5)
-    axes.set_xlabel(f"{unit} since {clock(start)} (UTC)", fontsize=9)
-    axes.grid(axis="x", color="#dddddd")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    more = f"; the first {len(shown)} of {len(found.nodes):,} are drawn" if len(found.nodes) > len(shown) else ""
-    title = f"Trace of {drawable(cut(found.title, 60))}: {found.total:,} events{more}"
-    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
-    return figure
-
-
-def _label(node: Node) -> str:
-    what = f"missing {node.event_id}" if node.event is None else f"{node.type} ({node.service})"
-    return "\N{MIDDLE DOT}  " * min(node.depth, 6) + drawable(cut(what, 44))
-
-
-def _scale(microseconds: int) -> tuple[int, str]:
-    units = ((86_400_000_000, "days"), (3_600_000_000, "hours"), (60_000_000, "minutes"), (1_000_000, "seconds"))
-    return next((unit for unit in units if microseconds >= 2 * unit[0]), (1_000, "milliseconds"))
+    """Draw the first events of a trace as `ea.plots.waterfall` does."""
+    return figure_of(drawn(found))

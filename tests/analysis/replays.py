@@ -48,7 +48,22 @@ def failing(state, event):
     return state
 
 
-REDUCERS = [in_place, anew, reducers.in_two]
+@ea.reducer("keeping", initial=lambda: {"items": [], "seen": {}})
+def keeping(state, event):
+    """Keep parts of the payload in the state, and change them, there and in the event."""
+    if event.type == "D":
+        return delete
+    state["seen"] = event.data
+    state["items"] = event.data.setdefault("items", state["items"])
+    state["items"].append(event.event_id)
+    event.data["n"] = len(state["items"])
+    if event.metadata:
+        event.metadata["was"] = state["metadata"] = event.metadata
+        del event.metadata["was"]
+    return state
+
+
+REDUCERS = [in_place, anew, keeping, reducers.in_two]
 
 
 @st.composite
@@ -169,7 +184,7 @@ class Shown(python_types.SimpleNamespace):
 
 
 def shown(event):
-    return Shown(**{**event, "data": event["data"] or {}})
+    return Shown(**{**event, "data": copy.deepcopy(event["data"] or {}), "metadata": copy.deepcopy(event["metadata"])})
 
 
 def asked(log, session):
@@ -186,7 +201,20 @@ def same_row(found, wanted):
     """Compare two rows; a reducer's row has a column, NULL, for what other rows of its stream have."""
     if found is None or wanted is None:
         return found is None and wanted is None
-    return alike(json_of(found), json_of(wanted))
+    rows = [json_of(row) for row in (found, wanted)]
+    return alike(*({name: _seen(each) if name == "seen" else each for name, each in row.items()} for row in rows))
+
+
+def _seen(value):
+    """Give what a table holds of any payload: it has JSON text where the values of a mapping do not agree."""
+    if isinstance(value, dict):
+        return {name: _seen(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_seen(part) for part in value]
+    try:
+        return _seen(json.loads(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def json_of(value):
@@ -224,7 +252,7 @@ def replayed(session, log, definition):
 
 def applied(found, before):
     """Apply changes to a row by their paths."""
-    row = copy.deepcopy(before) or {}
+    row = _apart(before) or {}
     for change in sorted(found, key=lambda each: each.kind == "removed" and -1 * _last(each.path)):
         *way, name = change.path
         part = functools.reduce(lambda parts, key: parts[key], way, row)
@@ -238,6 +266,20 @@ def applied(found, before):
             assert (name in part) == (change.kind == "changed") if isinstance(part, Mapping) else name < len(part)
             part[name] = change.after
     return row
+
+
+def _apart(value):
+    """Copy a value so that no two of its parts are one object, as they may be in a reducer's state."""
+    if isinstance(value, Mapping):
+        return {name: _apart(part) for name, part in value.items()}
+    return [_apart(part) for part in value] if isinstance(value, list) else value
+
+
+def _apart(value):
+    """Copy a value so that no two of its parts are one object, as they may be in a reducer's state."""
+    if isinstance(value, Mapping):
+        return {name: _apart(part) for name, part in value.items()}
+    return [_apart(part) for part in value] if isinstance(value, list) else value
 
 
 def _last(path):

@@ -137,23 +137,23 @@ def test_another_way_is_refused_by_name():
     assert [aligned(session, session, by) for by in WAYS] == [[0]] * 3
 
 
-def test_rows_are_told_with_a_sign_and_by_how_much():
+def test_rows_are_told_by_their_kind_and_by_how_much():
     left = {"total": Decimal("79.50"), "city": "Utrecht", "coupon": None, "items": [{"n": 1}], "at": START}
     right = {"total": Decimal("12.00"), "city": "Utrecht", "items": [{"n": 3}, {"n": 1}], "at": START, "new": {"a": 1}}
-    rows = {row.path: (row.left, row.right, row.sign, row.delta) for row in beside_rows(left, right)}
+    rows = {row.path: (row.left, row.right, row.kind, row.delta) for row in beside_rows(left, right)}
     assert rows == {
-        ("total",): (Decimal("79.50"), Decimal("12.00"), "~", Decimal("-67.50")),
-        ("coupon",): (None, None, "\N{MINUS SIGN}", None),
-        ("items", 0, "n"): (1, 3, "~", 2),
-        ("items", 1): (None, {"n": 1}, "+", None),
-        ("new",): (None, {"a": 1}, "+", None),
+        ("total",): (Decimal("79.50"), Decimal("12.00"), "changed", Decimal("-67.50")),
+        ("coupon",): (None, None, "removed", None),
+        ("items", 0, "n"): (1, 3, "changed", 2),
+        ("items", 1): (None, {"n": 1}, "added", None),
+        ("new",): (None, {"a": 1}, "added", None),
     }
     assert beside_rows(None, None) == beside_rows(left, left) == []
-    assert {row.sign for row in beside_rows(None, left)} == {"+"}
-    assert {row.sign for row in beside_rows(left, None)} == {"\N{MINUS SIGN}"}
+    assert {row.kind for row in beside_rows(None, left)} == {"added"}
+    assert {row.kind for row in beside_rows(left, None)} == {"removed"}
 
 
 def test_numbers_too_large_to_be_taken_from_each_other_have_no_delta():
     found = beside_rows({"a": 0.5, "b": Decimal("Infinity")}, {"a": 10**400, "b": Decimal("Infinity")})
     assert [(row.path, row.delta) for row in found] == [(("a",), None)]
-    assert json.dumps([asdict(row)["sign"] for row in found]) == '["~"]'
+    assert json.dumps([asdict(row)["kind"] for row in found]) == '["changed"]'

@@ -242,3 +242,37 @@ def test_reducers_are_compared_too_and_sql_says_that_it_knows_no_events(tmp_path
     assert found.counts["changed"] == 1
     with pytest.raises(ea.errors.UnsupportedError):
         found.events(("o-1",))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_events_of_one_instant_are_in_the_order_of_their_versions(tmp_path, wide):
+    columns = {f"c{n}": ea.field(f"c{n}", "BIGINT") for n in range(70 if wide else 2)}
+    projection = ea.Projection(
+        "versions", key=("stream_id",), on={"Placed": columns, "Added": {"c1": ea.field("c1", "BIGINT")}}
+    )
+    late = [event(2, "Added", c1=2) | {"version": 2}, event(3, "Added", c1=3) | {"version": 3}]
+    store = store_of(tmp_path, event(1, c1=1) | {"version": 1})
+    for one in reversed(late):
+        store.append([one])
+    log = store.log
+    assert [row["position"] for row in log.events()] == [1, 3, 2]
+    for pair in ((log.without(["e1", "e2", "e3"]), log), (at(-1), at(1))):
+        events = compared(store, projection, *pair).events(("o-1",))
+        assert [e.event_id for e in events] == ["e1", "e2", "e3"]
+        assert [e.touched for e in events if e.event_id == "e3"] == [("c1",)]
+    events = compared(store, projection, log, log.without(["e1", "e2", "e3"])).events(("o-1",))
+    assert [(e.event_id, e.side) for e in events] == [(name, "left only") for name in ("e1", "e2", "e3")]
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_events_that_share_a_position_have_their_own_payloads(tmp_path, wide):
+    columns = {f"c{n}": ea.field(f"c{n}", "BIGINT") for n in range(70 if wide else 2)}
+    projection = ea.Projection("shared", key=("stream_id",), on={"Placed": columns})
+    store = store_of(tmp_path, event(1, c1=1))
+    given_ = [event(n, second=n, c1=n) | {"position": 1, "recorded_at": at(n), "service": "given"} for n in (2, 3)]
+    log = store.log.with_events(given_)
+    events = compared(store, projection, store.log, log).events(("o-1",))
+    assert [(e.event_id, e.service, e.data) for e in events] == [
+        ("e2", "given", '{"c1":2}'),
+        ("e3", "given", '{"c1":3}'),
+    ]

@@ -75,7 +75,7 @@ def test_of_many_events_a_sample_is_looked_at_and_the_note_says_so(tmp_path, mon
 def test_long_payloads_are_left_out_and_long_values_cut(tmp_path):
     log = log_of(tmp_path, [event(0, {"x": "a" * 5_000_000}), event(1, {"x": "b" * 200})])
     found, whole = fields(log)
-    assert whole.note == "1 payloads of more than 100,000 characters left out"
+    assert whole.note == "1 payload of more than 100,000 characters left out"
     assert found["x"].share == 1.0
     assert found["x"].values == (("b" * 79 + "…", 1),)
 
@@ -85,3 +85,13 @@ def test_the_number_of_fields_is_bounded(tmp_path, number):
     found, whole = fields(log_of(tmp_path, [event(0, {f"k{n}": n for n in range(number)})]))
     assert len(found) == min(number, 300)
     assert whole.note == ("" if number < 300 else "the first 300 fields")
+
+
+def test_values_are_the_same_only_where_type_and_whole_text_are(tmp_path):
+    long = "x" * 200
+    payloads = [{"v": 1}, {"v": "1"}, {"v": "1"}, {"v": long + "a"}, {"v": long + "b"}, {"v": long + "b"}, {"v": True}]
+    found, _ = fields(log_of(tmp_path, [event(n, data) for n, data in enumerate(payloads)]))
+    assert found["v"].distinct == 5
+    counts = [count for _, count in found["v"].values]
+    assert counts == [2, 2, 1, 1, 1]
+    assert {text for text, _ in found["v"].values} == {"1", "true", long[:79] + "…"}

@@ -217,3 +217,15 @@ def test_a_window_has_its_start_and_not_its_end(tmp_path):
     assert (dots.start - BASE, dots.end - BASE, dots.total) == (2, 5, 3)
     assert (dots.at - BASE).tolist() == [2, 3, 4]
     assert density.counts.tolist() == [[1, 1, 1]]
+
+
+@pytest.mark.parametrize("chosen", [Chosen(text="marked"), Chosen(streams=("t",)), Chosen(text="nowhere")])
+def test_a_filter_does_not_move_the_picture(tmp_path, chosen):
+    events = [event("a", "st"[n == 5], "A", n * 10**9, marked=n == 5) for n in range(10)]
+    overview = Overview(store_of(tmp_path, events).log)
+    whole, part = overview.density(), overview.density(None, chosen)
+    assert (part.start, part.end) == (whole.start, whole.end)
+    assert part.total == (0 if chosen.text == "nowhere" else 1)
+    dots = overview.dots(None, chosen)
+    assert (dots.start, dots.end, len(dots.at)) == (whole.start, whole.end, part.total)
+    assert overview.by_kind(None, chosen)[0] == (whole.start, whole.end)

@@ -2,7 +2,7 @@
 
 import pytest
 from histories import KEYS, MINUTE, PAYLOADS, START, TYPES, histories, law, placed, store_of
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from replays import (
     REDUCERS,
@@ -11,6 +11,7 @@ from replays import (
     asked,
     definitions,
     edits_of,
+    entities,
     everything,
     replay_of,
     replayed,
@@ -123,6 +124,48 @@ def test_what_is_changed_or_added_is_as_if_it_had_happened_so(tmp_path, batches,
     session.restore()
     assert states(session) == states(session, real=True) == before
     assert session.branch.events.ids == ids
+
+
+@law(4)
+@given(batches=histories(), definition=definitions(), data=st.data())
+def test_what_a_view_was_given_may_be_switched_off_too(tmp_path, batches, definition, data):
+    events = placed(batches)
+    given_ = draw_given(events, data.draw)
+    whole = whole_of(events, given_)
+    keys = entities(definition, whole)
+    assume(keys)
+    log = store_of(tmp_path, batches).log.with_events(given_)
+    session = ReplaySession(log, definition, data.draw(st.sampled_from(keys)))
+    before, ids = states(session), session.branch.events.ids
+    agrees(session, Truth(session, whole))
+    mine = [row["event_id"] for row in given_ if row["event_id"] in session.branch.row_of]
+    skipped = draw_skipped(session, data.draw) | set(mine[:1])
+    session.skip(*skipped)
+    agrees(session, Truth(session, whole, skipped))
+    assert skipped.isdisjoint(event["event_id"] for event in session.log.events())
+    assert same_row(session.state(len(session)), asked(session.log, session))
+    edits = draw_edits(session, data.draw)
+    session.skip(*skipped)
+    agrees(session, Truth(session, whole_of(whole, edits), skipped))
+    assert skipped.isdisjoint(event["event_id"] for event in session.log.events())
+    assert same_row(session.state(len(session)), asked(session.log, session))
+    session.restore()
+    assert (states(session), session.branch.events.ids) == (before, ids)
+
+
+def draw_given(events, draw):
+    """Draw events that a view is given: changed ones of the store, and others."""
+    found = []
+    for event in draw(st.lists(st.sampled_from(events), min_size=1, max_size=2, unique_by=lambda e: e["event_id"])):
+        row = {name: value for name, value in event.items() if name != "effective_at"}
+        found.append({**row, "data": draw(PAYLOADS), "occurred_at": START + draw(st.integers(0, 11)) * MINUTE / 2})
+    like = draw(st.sampled_from(events))
+    at = START + draw(st.integers(0, 11)) * MINUTE / 2
+    last = max(event["position"] for event in events)
+    blank = {"version": None, "schema_version": 1, "correlation_id": None, "causation_id": None, "metadata": None}
+    new = {"event_id": "given", "service": like["service"], "stream_id": like["stream_id"], "type": "A"}
+    placed_at = {"position": last + 1, "recorded_at": at, "occurred_at": at}
+    return [*found, {**blank, **new, **placed_at, "data": draw(PAYLOADS)}]
 
 
 @law(4)

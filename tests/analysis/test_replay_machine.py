@@ -139,7 +139,7 @@ class Replaying(RuleBasedStateMachine):
     @precondition(lambda self: self.session)
     @rule(label=st.text(max_size=3))
     def bookmark(self, label):
-        self.session.bookmarks.append((self.session.step, label))
+        self.session.bookmarks = [*self.session.bookmarks, (self.session.step, label)]
 
     @precondition(lambda self: self.session)
     @rule(back=st.booleans(), type_=st.sampled_from(TYPES))

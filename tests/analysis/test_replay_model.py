@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import threading
+import time
 from decimal import Decimal
 
 import pytest
@@ -373,3 +375,49 @@ def test_hostile_text_is_data(tmp_path):
     assert [row["id"] for row in model["chunks"]["0"]["rows"]] == [nasty + str(n) for n in range(3)]
     assert json.loads(model["chunks"]["0"]["rows"][0]["data"]) == {nasty: nasty}
     agree(Page(model), session)
+
+
+def test_a_model_is_of_one_moment_whatever_other_threads_do(tmp_path, monkeypatch):
+    session = ReplaySession(stored(tmp_path, [{"type": "A", "data": {"n": n}} for n in range(9)]), None)
+    ids, read = session.branch.events.ids, threading.Event()
+
+    def change():
+        read.wait(10)
+        session.edit(type="A", occurred_at=START, data={"n": -1})
+        session.skip(*ids[:3])
+
+    payloads = session.payloads
+
+    def slow(rows):
+        found = payloads(rows)
+        read.set()
+        time.sleep(0.3)  # time enough for the other thread to come in between
+        return found
+
+    monkeypatch.setattr(session, "payloads", slow)
+    for write in (model_of, lambda replay: chunk_of(replay, 0)):
+        read.clear()
+        size = len(session)
+        other = threading.Thread(target=change)
+        other.start()
+        found = parsed(write(session))
+        other.join()
+        rows = found["chunks"]["0"]["rows"] if "chunks" in found else found["rows"]
+        assert len(rows) == size == len(session) - 1
+        if "chunks" in found:
+            assert found["events"] == size == len(found["timeline"]["steps"])
+            assert [row["id"] for row in rows] == ids
+            assert not any(row.get("inserted") for row in rows)
+
+
+def test_a_model_cuts_metadata_of_megabytes_and_counts_it(tmp_path):
+    events = [{"type": "A", "data": {"n": n}, "metadata": {"text": "é" * 2_600_000}} for n in range(2)]
+    session = ReplaySession(stored(tmp_path, events), None)
+    text = model_of(session)
+    assert len(text) < 200_000
+    model = parsed(text)
+    assert not model["complete"]
+    row = model["chunks"]["0"]["rows"][0]
+    assert row["meta"].startswith('{"text":"éé')
+    assert row["meta"].endswith("… (cut: 2,600,011 characters)")
+    assert json.loads(session.event(1)["metadata"])["text"] == "é" * 2_600_000

@@ -12,9 +12,13 @@ from histories import MINUTE, START
 from replays import backwards
 
 import esanalytics as ea
+from esanalytics.analysis._changes import Change
+from esanalytics.analysis._chosen import Chosen
+from esanalytics.analysis._exact import exact_json, json_ready
 from esanalytics.analysis._session import ReplaySession
 from esanalytics.errors import (
     CorruptFileError,
+    EngineError,
     InvalidEventError,
     ReducerError,
     StoreError,
@@ -568,3 +572,257 @@ def test_threads_may_do_anything_at_once(tmp_path):
     assert session.skipped == frozenset()
     assert session.restore().state(300) == session.state(300, real=True) == whole
     assert session.branch.events.ids == ids
+
+
+# What changes, and who is told
+
+
+def test_the_version_changes_with_the_events_and_with_nothing_else(tmp_path):
+    store = stored(tmp_path, life)
+    session = ReplaySession(store, orders)
+    seen = [session.version]
+
+    def changed():
+        seen.append(session.version)
+        return seen[-1] != seen[-2]
+
+    session.skip("order-1/2").goto(3).mark("A").restore()
+    assert not changed()
+    session.edit("order-1/2", data={"price": 5})
+    assert changed()
+    session.edit(type="Added", occurred_at=START, data={"price": 1})
+    assert changed()
+    session.skip("order-1/3").restore("order-1/3")
+    assert not changed()
+    session.restore("order-1/2")
+    assert changed()
+    session.refresh()
+    assert not changed()
+    store.append([{"service": "orders", "stream_id": "other", "type": "Added", "occurred_at": START, "data": {}}])
+    session.refresh()
+    assert not changed()
+    merged = ReplaySession(store, None, "order-1")
+    before = merged.version
+    stored(tmp_path, [("Added", {"colour": 1})], stream="another", event_id=None)
+    assert (merged.refresh(), "colour" in merged.state(1), merged.version != before) == (0, True, True)
+    stored(tmp_path, [("Added", {"price": 1})], event_id="new")
+    session.refresh()
+    assert changed()
+    assert len(set(seen)) == 5
+
+
+def test_a_state_is_the_callers_own(tmp_path):
+    nested = ea.Projection(
+        "nested", "stream_id", {"A": {"who": ea.field("who", "VARIANT"), "all": ea.append(ea.field("who", "VARIANT"))}}
+    )
+    session = ReplaySession(stored(tmp_path, [("A", {"who": {"tags": ["x", {"deep": [1]}]}})] * 3), nested)
+    before = [json.dumps(session.state(n)) for n in range(4)]
+    for step in (1, 2, 3):
+        for real in (False, True):
+            row = session.state(step, real=real)
+            row["who"]["tags"][1]["deep"].append("changed by who was given it")
+            row["all"].append("this too")
+            for part in row["all"][:-1]:
+                part and part["tags"].clear()
+    assert [json.dumps(session.state(n)) for n in range(4)] == before
+
+
+def test_steps_marks_and_bookmarks_stay_at_their_events(tmp_path):
+    store = stored(tmp_path, life[:4])
+    session = ReplaySession(store, orders, step=3, marks={"A": 2, "B": 0}, bookmarks=[(4, "last"), (1, "first")])
+    session.edit(type="Added", occurred_at=START + 1.5 * MINUTE, data={"price": 1})
+    assert (session.step, session.marks, session.bookmarks) == (4, {"A": 3, "B": 0}, [(5, "last"), (1, "first")])
+    assert session.event()["event_id"] == "order-1/3"
+    added = session.branch.events.ids[1]
+    session.goto(added).mark("C", 2).restore(added)
+    assert (session.step, session.marks) == (2, {"A": 2, "B": 0, "C": 2})
+    stored(tmp_path, [("Added", {"price": 1})] * 2, stream="order-1", event_id=None, occurred_at=START)
+    session.goto("order-1/4").refresh()
+    assert session.event()["event_id"] == "order-1/4"
+    assert (session.step, session.marks, session.bookmarks) == (
+        6,
+        {"A": 4, "B": 0, "C": 4},
+        [(6, "last"), (3, "first")],
+    )
+    again = ReplaySession(store, orders, **session.spec())
+    assert (again.step, again.marks, again.bookmarks) == (session.step, session.marks, session.bookmarks)
+
+
+def test_bookmarks_are_held_within_bounds_and_told(session):
+    told = []
+    session.listeners.append(lambda: told.append(session.bookmarks))
+    session.bookmarks = [(2, "look"), [7, "end"]]
+    assert told == [[(2, "look"), (7, "end")]]
+    with pytest.raises(ValueError, match="no step 8; the replay has steps 0 to 7"):
+        session.bookmarks = [(1, "fine"), (8, "far")]
+    assert session.bookmarks == [(2, "look"), (7, "end")]
+    assert len(told) == 1
+
+
+def test_a_listener_may_wait_for_a_thread_that_uses_the_replay(session):
+    found = []
+
+    def listen():
+        other = threading.Thread(target=lambda: found.append(session.state(6)["total"]), daemon=True)
+        other.start()
+        other.join(10)
+        found.append(not other.is_alive())
+
+    session.listeners.append(listen)
+    session.skip("order-1/2")
+    session.edit("order-1/6", data={"price": 1})
+    session.restore()
+    session.refresh()
+    assert found == [Decimal("10.10"), True, Decimal("11.00"), True, Decimal("12.60"), True, Decimal("12.60"), True]
+
+
+def test_listeners_may_come_and_go_while_they_are_called(session):
+    told = []
+
+    def once():
+        told.append("once")
+        session.listeners.remove(once)
+
+    session.listeners += [once, lambda: told.append("always")]
+    session.goto(1).goto(2)
+    assert told == ["once", "always", "always"]
+
+
+def test_what_is_held_is_told_once_and_also_when_it_fails(session):
+    told = []
+    session.listeners.append(lambda: told.append(session.step))
+    with session.held():
+        session.goto(1).mark("A").skip("order-1/2")
+        assert told == []
+    assert told == [1]
+    with pytest.raises(ValueError, match="no step 99"), session.held():
+        session.goto(5).state(99)
+    assert told == [1, 5]
+    with session.held():
+        session.state()
+    assert told == [1, 5]
+
+
+# What a view was given
+
+
+def given_more(tmp_path):
+    store = stored(tmp_path, life[:4])
+    first = {"event_id": "order-1/2", "data": {"price": 5}}
+    whole = {"service": "orders", "stream_id": "order-1", "type": "Added", "occurred_at": START + 2 * MINUTE}
+    return store, store.log.with_events([whole | first])
+
+
+def test_what_a_view_was_given_is_left_out_whatever_the_order_of_views(tmp_path):
+    store, log = given_more(tmp_path)
+    whole = {"service": "orders", "stream_id": "order-1", "type": "Added", "occurred_at": START + 2 * MINUTE}
+    again = store.log.without(["order-1/2"]).with_events([whole | {"event_id": "order-1/2", "data": {"price": 5}}])
+    for view in (log, again, log.with_events([whole | {"event_id": "order-1/2", "data": {"price": 6}}])):
+        session = ReplaySession(view, orders).skip("order-1/2")
+        assert session.state(4)["total"] == Decimal("10.00")
+        assert [event["event_id"] for event in session.log.events()] == ["order-1/1", "order-1/3", "order-1/4"]
+        session.edit("order-1/1", data={"total": 1})
+        assert session.state(4)["total"] == Decimal("1.00")
+        assert "order-1/2" not in [event["event_id"] for event in session.log.events()]
+        session.edit("order-1/2", data={"price": 9})
+        assert "order-1/2" not in [event["event_id"] for event in session.log.events()]
+        assert len(list(session.restore("order-1/2").log.events())) == 4
+
+
+def test_text_is_found_as_a_filter_on_the_log_finds_it(tmp_path):
+    texts = ["Straße", "STRASSE", "İzmir", "izmir", "\u212a", "k", "Σας", "ΣΑΣ", "a'b", "100%"]
+    session = ReplaySession(stored(tmp_path, [("A", {"x": text}) for text in texts]))
+    for text in [*texts, "order-1/2\nA", "strasse", "i̇zmir", "σας"]:
+        wanted = {event["event_id"] for event in Chosen(text=text).log(session.log).events()}
+        assert session.matching(text) == wanted, text
+
+
+def test_a_sum_that_does_not_fit_has_no_state_as_in_the_engine(tmp_path):
+    for type_, most in (("BIGINT", 2**63 - 1), ("DECIMAL(38,2)", Decimal(10**38 - 1) / 100)):
+        sums = ea.Projection("sums", "stream_id", {"A": {"s": ea.add(ea.field("n", type_))}})
+        numbers = [most, 1, -1, -most, -most]
+        store = stored(tmp_path / type_, [("A", {"n": str(number)}) for number in numbers], event_id=None)
+        session = ReplaySession(store, sums)
+        for step, event in enumerate(session.branch.instants, 1):
+            at = START + step * MINUTE
+            assert event == (at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+            try:
+                wanted = next(iter(ea.state_at(store, sums, at)))["s"]
+            except EngineError:
+                with pytest.raises(EngineError, match=r"the sum 's' is -?\d+.*, which does not fit into"):
+                    session.state(step)
+                assert "does not fit" in session.event(step)["error"]
+            else:
+                assert session.state(step) == {"s": wanted}
+                assert session.event(step)["error"] is None
+        assert type_ != "BIGINT" or session.what_if(3) == []
+
+
+def test_nan_is_removed_from_a_list_as_in_the_engine(tmp_path):
+    number = ea.field("n", "DOUBLE")
+    listed = ea.Projection("listed", "stream_id", {"A": {"s": ea.append(number)}, "R": {"s": ea.remove(number)}})
+    pairs = [("A", {"n": "1"}), ("A", {"n": "NaN"}), ("A", {"n": "2"}), ("R", {"n": "NaN"})]
+    store = stored(tmp_path, pairs)
+    assert (
+        ReplaySession(store, listed).state(4) == {"s": [1.0, 2.0]} == {"s": next(iter(ea.state_at(store, listed)))["s"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "delta"),
+    [
+        (
+            Decimal("0.01"),
+            Decimal("99999999999999999999999999999999999.99"),
+            Decimal("99999999999999999999999999999999999.98"),
+        ),
+        (1, Decimal(12345678901234567890123456789012345678), Decimal(12345678901234567890123456789012345677)),
+        (2**70, 2**70 + 1, 1),
+        (1, 2.5, 1.5),
+        (True, 2, None),
+        (Decimal("Infinity"), Decimal("Infinity"), "NaN"),
+        pytest.param(10**400, 1.0, None, id="huge"),
+        (Decimal(1), 1.0, None),
+    ],
+)
+def test_a_delta_is_exact(before, after, delta):
+    found = Change(("n",), "changed", before, after).delta
+    assert str(found) == "NaN" if delta == "NaN" else found == delta
+
+
+def test_numbers_without_a_number_are_texts():
+    odd = [float("nan"), float("inf"), -float("inf"), Decimal("NaN"), Decimal("-Infinity"), Decimal("sNaN")]
+    assert exact_json(odd) == '["NaN","Infinity","-Infinity","NaN","-Infinity","NaN"]'
+    assert exact_json([True, 7, Decimal("1E+3"), 0.5]) == "[true,7,1000,0.5]"
+    assert [json_ready(value) for value in odd[:3]] == ["NaN", "Infinity", "-Infinity"]
+
+
+def test_a_store_in_the_place_of_another_is_told_from_it(tmp_path):
+    session = ReplaySession(stored(tmp_path, life), orders).goto(2)
+    before = session.spec(), session.state(6), session.version
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(StoreError, match=r"store '.*store': it is gone; put it back, or open it"):
+        session.refresh()
+    stored(tmp_path, life[:2], stream="order-2")
+    with pytest.raises(StoreError, match="it was replaced by another one; open it again"):
+        session.refresh()
+    assert (session.spec(), session.state(6), session.version) == before
+    assert session.skip("order-1/2").state(2)["total"] == 10
+
+
+@pytest.mark.parametrize("definition", [None, orders, summing])
+def test_what_is_no_key_is_refused_with_what_is_one(tmp_path, definition):
+    store = stored(tmp_path, life)
+    parts = "stream_id" if definition is orders else r"\(service, stream_id\)"
+    with pytest.raises(ValueError, match=rf"key=\('a', 'b', 'c'\) has 3 parts; .*{parts}"):
+        ReplaySession(store, definition, ("a", "b", "c"))
+    for odd in ({"stream_id": "order-1"}, {"order-1"}, b"order-1", [["order-1"]]):
+        with pytest.raises(ValueError, match="is no value of a column; give a text, a number or a date"):
+            ReplaySession(store, definition, odd)
+    assert len(ReplaySession(store, definition, [])) == 7
+
+
+def test_one_event_is_not_called_events(tmp_path):
+    session = ReplaySession(stored(tmp_path, life[:1]))
+    with pytest.raises(ValueError, match=r"give the id of one of its 1 event$"):
+        session.skip("nobody")

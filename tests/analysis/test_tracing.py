@@ -221,3 +221,32 @@ def test_an_empty_log_has_no_trace(tmp_path):
 def test_exactly_one_id_is_taken(tmp_path, ids):
     with pytest.raises(TypeError, match="give either"):
         traced(ea.Store.create(tmp_path / "store"), **ids)
+
+
+def test_events_that_share_a_position_are_told_apart_by_their_ids(tmp_path):
+    store = store_of(tmp_path, event("e1"), event("e2", "e1", second=1), event("c1", correlation="c"))
+    added = {"recorded_at": _START, "type": "Given", "version": None}
+    given_ = [
+        event("x1", "elsewhere") | added | {"position": 2},
+        event("x3", correlation="c") | added | {"position": 3},
+    ]
+    log = store.log.with_events(given_)
+    found = traced(log, event_id="e1")
+    assert shape(found) == [("e1", 0, "event"), ("e2", 1, "event")]
+    assert (found.total, found.note) == (2, "")
+    assert [row["event_id"] for row in found.events()] == ["e1", "e2"]
+    found = traced(log, correlation_id="c")
+    assert sorted(node.event_id for node in found.nodes) == ["c1", "x3"]
+    assert not any(node.is_outside for node in found.nodes)
+    assert sorted(row["event_id"] for row in found.events()) == ["c1", "x3"]
+
+
+def test_the_cause_from_elsewhere_that_shares_a_position_is_there(tmp_path):
+    store = store_of(tmp_path, event("e1", correlation="c"), event("e2", "x1", "c", second=1))
+    outside = event("x1") | {"recorded_at": _START, "position": 1}
+    found = traced(store.log.with_events([outside]), correlation_id="c")
+    assert {node.event_id: (node.kind, node.is_outside) for node in found.nodes} == {
+        "e1": ("event", False),
+        "x1": ("event", True),
+        "e2": ("event", False),
+    }

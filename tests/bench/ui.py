@@ -1,6 +1,7 @@
 """The benchmark of the views in a real browser, beside a slider and a matplotlib figure in an ``Output``.
 
-Run it with ``make bench-ui``, or smaller: ``make bench-ui BENCH="--events 1000000"``.
+Run it with ``make bench-ui``, or smaller: ``make bench-ui BENCH="--events 1000000"``. It ends with status 1 where an
+aim is missed, and names what missed it.
 """
 
 import argparse
@@ -44,18 +45,23 @@ class Line:
     def reached(self) -> str:
         if self.aim is None:
             return ""
-        return "yes" if self.aim.reached(self.outcome.value) else "no"
+        return "no" if self.missed else "yes"
+
+    @property
+    def missed(self) -> bool:
+        return self.aim is not None and not self.aim.reached(self.outcome.value)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure everything, print the table."""
+    """Measure everything, print the table; return 1 where an aim is missed."""
     given = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="esanalytics-bench-", dir=given.dir) as folder:
         lines = list(_lines(Path(folder), given.events, given.keys))
     print(_table(lines, given.events))
     if given.json:
         given.json.write_text(json.dumps([_record(line) for line in lines], indent=1), encoding="utf-8")
-    return 0
+    print(f"\n{_verdict(lines)}")
+    return int(any(line.missed for line in lines))
 
 
 def _lines(folder: Path, events: int, keys: int) -> Iterator[Line]:
@@ -126,6 +132,13 @@ def _table(lines: Sequence[Line], events: int) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     machine = f"{events:,} events; medians (least to greatest); {FLOOR}; Python {platform.python_version()}, {packages}"
     return "\n".join([f"| {texts[0]} |", f"|-{rule}-|", *(f"| {text} |" for text in texts[1:]), "", machine])
+
+
+def _verdict(lines: Sequence[Line]) -> str:
+    missed = [f"  {line.title}: {line.outcome}, not {line.aim}" for line in lines if line.missed]
+    if missed:
+        return "\n".join([f"Missed, {len(missed)} of {sum(line.aim is not None for line in lines)} aims:", *missed])
+    return f"All {sum(line.aim is not None for line in lines)} aims are reached."
 
 
 def _record(line: Line) -> dict[str, object]:

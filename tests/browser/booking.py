@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ _FILL = """([index, code]) => {
   window.jupyterapp.shell.currentWidget.content.widgets[index].model.sharedModel.setSource(code);
 }"""
 _FAILURE = """(index) => {
-  const outputs = window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON();
-  const failed = outputs.find((output) => output.output_type === "error");
+  const outputs = window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs?.toJSON();
+  const failed = outputs?.find((output) => output.output_type === "error");
   return failed ? failed.traceback.join("\\n") : null;
 }"""
 _ASK = """async (code) => {
@@ -45,8 +46,11 @@ _ASK = """async (code) => {
 }"""
 
 
-def write(path: Path, cells: list[str]) -> str:
-    """Write a notebook of code cells; give its name."""
+def write(path: Path, cells: list[str] | Path) -> str:
+    """Write a notebook of code cells, or a copy of one that is there; give its name."""
+    if isinstance(cells, Path):
+        shutil.copy(cells, path)
+        return path.name
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)), metadata=metadata), path)
     return path.name
@@ -55,7 +59,7 @@ def write(path: Path, cells: list[str]) -> str:
 class Book:
     """A notebook open in a page."""
 
-    def __init__(self, page: Page, server: Server, app: str, cells: list[str], name: str) -> None:
+    def __init__(self, page: Page, server: Server, app: str, cells: list[str] | Path, name: str) -> None:
         self.page = page
         notebook = write(server.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.ipynb", cells)
         page.goto(server.address(app, notebook))
@@ -83,8 +87,9 @@ class Book:
         """Run one cell without waiting for its end."""
         self.page.evaluate(f"(index) => {{ ({_RUN})(index); }}", index)
 
-    def run_all(self) -> None:
-        for index in range(self.page.locator(".jp-Notebook .jp-CodeCell").count()):
+    def run_all(self, first: int = 0, end: int | None = None) -> None:
+        """Run the cells from one up to before another, whatever kind they are."""
+        for index in range(first, self.page.locator(".jp-Notebook .jp-Cell").count() if end is None else end):
             self.run(index)
 
     def ask(self, expression: str) -> Any:

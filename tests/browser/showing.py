@@ -45,7 +45,8 @@ class Shown:
             expect(self.part("events").locator("[aria-current]")).to_have_attribute("data-step", str(step))
 
     def changes(self) -> list[str]:
-        """List the diff as it stands there, a line each."""
+        """List the diff as it stands there with the next frame, a line each."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         rows = self.part("diff").locator("tbody tr")
         return [" ".join(text.split()) for text in rows.all_inner_texts()]
 

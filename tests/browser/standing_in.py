@@ -60,5 +60,9 @@ class Kernel:
             "(traits) => Object.entries(traits).forEach(([name, value]) => window.source.set(name, value))", traits
         )
 
+    def later(self, milliseconds: int) -> None:
+        """Let time pass in a page whose clock may be put forward."""
+        self.page.clock.fast_forward(milliseconds)
+
     def get(self, trait: str) -> Any:
         return self.page.evaluate("(name) => window.source.get(name)", trait)

@@ -39,14 +39,24 @@ def session(store):
     return ea.ReplaySession(store, COUNTED, ("s", "long"))
 
 
-@pytest.fixture
-def kernel(page, session):
-    return Kernel(page, model=model_of(session))
+@pytest.fixture(scope="module")
+def model(store):
+    return model_of(ea.ReplaySession(store, COUNTED, ("s", "long")))
+
+
+@pytest.fixture(scope="module")
+def short_model(store):
+    return model_of(ea.ReplaySession(store, COUNTED, ("s", "short")))
 
 
 @pytest.fixture
-def short(page, store):
-    kernel = Kernel(page, model=model_of(ea.ReplaySession(store, COUNTED, ("s", "short"))), step=2)
+def kernel(clocked, model):
+    return Kernel(clocked, model=model)
+
+
+@pytest.fixture
+def short(clocked, short_model):
+    kernel = Kernel(clocked, model=short_model, step=2)
     kernel.shown.stands_at(2)
     return kernel
 
@@ -99,7 +109,7 @@ def test_a_late_answer_is_used_and_ends_the_warning(kernel, session):
     kernel.shown.part("search").fill("2999")
     kernel.page.keyboard.press("Enter")
     search = kernel.asked("find")
-    kernel.page.wait_for_timeout(LATE)
+    kernel.later(LATE)
     expect(kernel.shown.part("status")).to_contain_text("busy")
     answer_chunk(kernel, session, asked)
     expect(kernel.shown.part("status")).to_be_empty()
@@ -114,7 +124,7 @@ def test_whoever_asks_again_does_not_wait_for_an_answer_that_is_late(kernel):
     kernel.asked("find")
     kernel.shown.keys("N")
     assert len(kernel.sent("find")) == 1  # it waits for the first
-    kernel.page.wait_for_timeout(LATE)
+    kernel.later(LATE)
     kernel.shown.keys("n")
     newer = kernel.asked("find", 2)
     kernel.answer("found", kernel.sent("find")[0], step=7, note="")
@@ -149,14 +159,14 @@ def test_undoing_says_what_is_undone(kernel, part, message):
     assert "id" not in asked
     kernel.answer("note", asked, level="info", text="")
     expect(kernel.shown.part("status")).to_be_empty()
-    kernel.page.wait_for_timeout(LATE)
+    kernel.later(LATE)
     expect(kernel.shown.part("status")).to_be_empty()
 
 
-def test_one_changed_event_is_put_back_alone(page, store):
+def test_one_changed_event_is_put_back_alone(clocked, store):
     session = ea.ReplaySession(store, COUNTED, ("s", "short"))
     session.edit("short-1", data={"n": 70})
-    kernel = Kernel(page, model=model_of(session), step=2)
+    kernel = Kernel(clocked, model=model_of(session), step=2)
     kernel.shown.part("undo-one").click()
     asked = kernel.asked("undo")
     assert (asked["what"], asked["id"]) == ("one", "short-1")
@@ -189,7 +199,7 @@ def test_a_form_that_changes_nothing_is_closed_by_an_empty_note(short):
     short.shown.part("insert").click()
     short.shown.part("dialog-done").click()
     asked = short.asked("insert")
-    short.page.wait_for_timeout(LATE)
+    short.later(LATE)
     expect(short.shown.part("dialog-problem")).to_contain_text("busy")
     short.answer("note", asked, level="info", text="")
     expect(short.shown.part("dialog")).to_be_hidden()
@@ -232,5 +242,5 @@ def test_a_step_that_is_told_late_is_not_told_of_what_is_gone(short):
     short.shown.keys("ArrowRight")
     short.shown.stands_at(3)
     short.put(model="")
-    short.page.wait_for_timeout(900)  # the page may not throw
+    short.later(900)  # the page may not throw
     expect(short.shown.part("empty")).to_be_visible()

@@ -6,10 +6,6 @@ from playwright.sync_api import expect
 from showing import Shown
 from watching import findings, picture
 
-import esanalytics as ea
-from esanalytics.demo import orders
-from esanalytics.widgets._beside import beside
-
 LOOKS = pytest.mark.parametrize(
     "page",
     [
@@ -23,12 +19,11 @@ LOOKS = pytest.mark.parametrize(
 BEGIN = """
 import esanalytics as ea
 from esanalytics.demo import orders
-from esanalytics.widgets._beside import beside
 store = ea.Store.open({path!r})
 """
 MADE = """
 view = ea.replay(store, orders, "order-123")
-both = beside(view, "order-150", align={align!r})
+both = view.beside("order-150", align={align!r})
 both.add_class("both")
 both
 """
@@ -68,12 +63,8 @@ def both(page, server, shop, request):
 
 
 @LOOKS
-def test_the_page_has_the_table_and_both_pictures(page, shop, tmp_path, request):
-    view = ea.replay(shop, orders, "order-123", step=8)
-    made = beside(view, "order-150")
-    page.goto(made.to_html(tmp_path / "both.html").as_uri())
-    made.close()
-    view.close()
+def test_the_page_has_the_table_and_both_pictures(page, html_of, request):
+    page.goto(html_of("beside").as_uri())
     expect(page.get_by_role("table")).to_contain_text("order-150 at 7 of 9, RefundRequested")
     row = page.get_by_role("row", name="balance")
     expect(row).to_contain_text("\N{BLACK UP-POINTING TRIANGLE} +397.50")
@@ -86,9 +77,8 @@ def test_the_page_has_the_table_and_both_pictures(page, shop, tmp_path, request)
 
 @LOOKS
 @pytest.mark.usefixtures("axe")
-def test_nothing_of_the_page_is_out_of_reach(page, shop, tmp_path):
-    view = ea.replay(shop, orders, "order-123", step=8)
-    page.goto(beside(view, "order-150").to_html(tmp_path / "both.html").as_uri())
+def test_nothing_of_the_page_is_out_of_reach(page, html_of):
+    page.goto(html_of("beside").as_uri())
     assert findings(page) == []
 
 

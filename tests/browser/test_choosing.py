@@ -21,14 +21,24 @@ def overview(shop):
     return Overview(shop.log)
 
 
-@pytest.fixture
-def everything(page, overview):
-    return Kernel(page, overview=overview_text(overview, "all entities"))
+@pytest.fixture(scope="module")
+def everything_text(overview):
+    return overview_text(overview, "all entities")
 
 
 @pytest.fixture
-def order(page, shop):
-    kernel = Kernel(page, model=model_of(ea.ReplaySession(shop, orders, ORDER)))
+def everything(page, everything_text):
+    return Kernel(page, overview=everything_text)
+
+
+@pytest.fixture(scope="module")
+def order_model(shop):
+    return model_of(ea.ReplaySession(shop, orders, ORDER))
+
+
+@pytest.fixture
+def order(page, order_model):
+    kernel = Kernel(page, model=order_model)
     kernel.shown.stands_at(0)
     return kernel
 
@@ -108,10 +118,8 @@ def test_all_entities_have_code_and_exports_and_help(everything, shot):
     expect(shown.part("dialog")).to_contain_text("find an entity")
 
 
-def test_without_a_kernel_dots_are_filtered_and_counts_are_said_to_be_whole(page, shop, tmp_path):
-    view = ea.replay(shop)
-    page.goto(view.to_html(tmp_path / "all.html").as_uri())
-    view.close()
+def test_without_a_kernel_dots_are_filtered_and_counts_are_said_to_be_whole(page, html_of):
+    page.goto(html_of("all").as_uri())
     shown = Shown(page)
     shown.part("all-legend").locator("[data-act=hide-type]").first.click()
     expect(shown.part("all-summary")).to_contain_text(re.compile(r"[\d,]+ dots shown; counts are of all 3,768 events"))

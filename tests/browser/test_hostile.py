@@ -18,8 +18,16 @@ things = ea.Projection("things", ("service", "stream_id"), {{"*": {{"said": ea.f
 UNHARMED = "() => window.__pwned === undefined && !document.querySelector('img[src=x], svg[onload]')"
 
 
+MISSING = """() => new Promise((done) => {
+  const image = new Image();
+  image.onerror = () => requestAnimationFrame(() => requestAnimationFrame(done));
+  image.src = "x";
+})"""
+"""Waits for a picture that is not there to say so, and so for all that were asked for before it."""
+
+
 def unharmed(page):
-    page.wait_for_timeout(300)  # a picture that is not there says so late
+    page.evaluate(MISSING)
     assert page.evaluate(UNHARMED)
 
 
@@ -67,6 +75,19 @@ def test_other_pages_show_attacks_as_text(page_of, hostile, view):
     else:
         shown = ea.compare(hostile, PROJECTION, "2026-03-01T10:02:00Z", "2026-03-01T11:00:00Z")
     unharmed(page_of(shown))
+
+
+def test_what_notebooks_show_as_html_has_attacks_as_text(page, hostile):
+    shown = [
+        hostile.log.events(),
+        ea.state_at(hostile, PROJECTION),
+        ea.history(hostile, PROJECTION),
+        ea.bisect(hostile, PROJECTION, "seen > 2", key=KEY),
+    ]
+    html = [each._repr_html_() for each in shown]
+    assert all("onerror" in each for each in html)
+    page.set_content("".join(html))  # nothing cleans it, as JupyterLab may
+    unharmed(page)
 
 
 def test_a_notebook_shows_attacks_as_text(page, server, hostile):

@@ -20,6 +20,14 @@ import esanalytics as ea
 store, said = ea.Store.create({path!r}), {{"type": "Said", "occurred_at": "2026-03-01"}}
 store.append([{{"stream_id": "a", **said, "data": {{"n": n}}}} for n in range(5)], service="s")
 """
+STEPS_TAKEN = """() => {
+  const { esReplay } = document.querySelector(".one .es-replay").parentElement;
+  window.__steps = [];
+  setInterval(() => {
+    if (window.__steps.at(-1) !== esReplay.step) window.__steps.push(esReplay.step);
+  }, 1);
+}"""
+"""Notes every step at which the page ever stands."""
 TOLD = """
 import ipywidgets as W
 told = W.HTML()
@@ -65,6 +73,10 @@ def test_python_and_the_page_stay_together_through_the_story(app, open_book, pag
     book.becomes("[sorted(view.session.skipped), view.state()['balance']]", [[SECOND_REFUND], "0.00"])
     assert book.ask("store.log.count() - view.log.count()") == 1
     expect(shown.part("badge")).to_contain_text("1 event off")
+    shown.part("diff-what-if").click()
+    expect(shown.part("diff").locator("tr[data-path=balance]")).to_contain_text("+79.50")
+    assert [line.split()[1] for line in shown.changes()] == ["balance", "refunded", "refunds"]
+    shown.part("diff").scroll_into_view_if_needed()
     shot("what-if")
 
     book.tell("view.step = 5")
@@ -72,6 +84,22 @@ def test_python_and_the_page_stay_together_through_the_story(app, open_book, pag
     shown.part("events").locator("tr[data-step='4'] input[type=checkbox]").first.check()
     book.becomes("[view.selection, view.events().arrow().num_rows]", [["ad7a09b3a2802e7e"], 1])
     assert book.ask("ea.replay(store, orders, **view.spec()).spec() == view.spec()")
+
+
+def test_what_python_echoes_undoes_no_key_that_was_pressed_since(open_book, page):
+    book = open_book("lab", ONE)
+    shown = Shown(page, ".one")
+    shown.stands_at(0)
+    page.evaluate(STEPS_TAKEN)
+    pauses = (10, 20, 60, 150)  # milliseconds; an echo takes about as long
+    for pause in pauses:
+        for _ in range(8):
+            shown.keys("ArrowRight")
+            page.wait_for_timeout(pause)
+        book.becomes("view.step", 8)
+        shown.keys("Home")
+        book.becomes("view.step", 0)
+    assert page.evaluate("() => window.__steps") == [*range(9)] * len(pauses) + [0]
 
 
 def test_the_mouse_plays_brushes_and_marks(open_book, page):
@@ -103,9 +131,9 @@ def test_one_of_all_entities_is_found_and_replayed(open_book, page, shot):
     found = shown.part("entities").locator("[data-act=entity]", has_text="order-150").first
     found.click()
     shown.part("position").wait_for()
-    book.becomes("everything.title", "order-150")
+    book.becomes("everything.session and everything.session.entity.title", "order-150")
     shown.keys("End")
-    book.becomes("everything.step == len(everything.entity) > 0", wanted=True)
+    book.becomes("everything.step == len(everything.session) > 0", wanted=True)
     shot("picked")
 
 
@@ -125,9 +153,12 @@ def test_the_explorer_filters_and_hands_back(open_book, page, shot):
     expect(explorer).to_contain_text(".where(")
     shot("code")
     explorer.get_by_role("tab", name="Streams").click()
+    expect(explorer.get_by_role("tabpanel").locator("tbody tr").first).to_contain_text("payment")
     shot("streams")
     explorer.get_by_role("tab", name="Fields").click()
-    expect(explorer).to_contain_text("amount")
+    explorer.get_by_label("type whose fields are shown").select_option("PaymentCaptured")
+    expect(explorer.get_by_role("tabpanel").get_by_role("row", name="amount")).to_be_visible()
+    explorer.get_by_role("tabpanel").scroll_into_view_if_needed()
     shot("fields")
     book.tell("beneath = explorer.replay('order-123', 'orders')")
     Shown(page, ".explore").stands_at(0)

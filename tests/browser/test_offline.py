@@ -7,19 +7,12 @@ from playwright.sync_api import expect
 from showing import Shown
 from watching import picture
 
-import esanalytics as ea
-from esanalytics.demo import orders
-
-ORDER = "order-123"
 SECOND_REFUND = "ab42cbdaf3300cdf"
 
 
 @pytest.fixture(scope="module")
-def path(shop, tmp_path_factory):
-    view = ea.replay(shop, orders, ORDER)
-    found = view.to_html(tmp_path_factory.mktemp("pages") / "order-123.html")
-    view.close()
-    return found
+def path(html_of):
+    return html_of("order")
 
 
 @pytest.fixture
@@ -88,7 +81,8 @@ def test_switched_off_the_event_does_nothing_and_what_was_stays_beside_it(shown,
     assert shown.told("state().balance") == "0.00"
     assert shown.told("real().balance") == "-79.50"
     expect(shown.part("badge")).to_contain_text("1 event off")
-    shown.part("diff-what-if").click()
+    shown.part("see-what-if").click()
+    expect(shown.part("diff-what-if")).to_have_attribute("aria-pressed", "true")
     found = {change["path"]: (change["old"], change["now"], change["by"]) for change in shown.told("diff('what-if')")}
     assert found == {"balance": ("-79.50", "0.00", 8), "refunded": ("159.00", "79.50", 8), "refunds": (2, 1, 8)}
     assert len(shown.changes()) == 3
@@ -180,10 +174,8 @@ def test_it_looks_as_it_should(page, path, request):
     assert page.watch.console == []
 
 
-def test_all_entities_are_shown_without_a_kernel(page, shop, tmp_path, shot):
-    view = ea.replay(shop)
-    page.goto(view.to_html(tmp_path / "all.html").as_uri())
-    view.close()
+def test_all_entities_are_shown_without_a_kernel(page, html_of, shot):
+    page.goto(html_of("all").as_uri())
     shown = Shown(page)
     expect(shown.part("all-summary")).to_contain_text("3,768 events")
     shown.part("entity-search").fill("order-123")

@@ -4,12 +4,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, sync_playwright
 
+Scheme = Literal["light", "dark"]
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "build" / "screenshots"
 AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
@@ -26,6 +28,7 @@ _ARGUMENTS = (
 _INSIDE = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|(data|blob|file|about):")
 _VOILA_ICONS = "fontawesome-free"  # Voila's own page takes its icon font from elsewhere
 _NOTEBOOK_START = ("reading 'schema'", "'filebrowser:open-path' not registered")  # Notebook 7 throws these by itself
+_SIZE: ViewportSize = {"width": 1300, "height": 1000}
 _FINDINGS = """async (selector) => {
   const found = await axe.run(selector ?? document, {resultTypes: ["violations"]});
   return found.violations.map(v => ({rule: v.id, impact: v.impact, help: v.help,
@@ -62,6 +65,10 @@ class Watch:
         context.on("page", self._page)
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
 
+    def forget(self) -> None:
+        for noted in (self.outside, self.errors, self.console):
+            noted.clear()
+
     def check(self) -> None:
         """Fail where the pages wanted something from elsewhere or threw."""
         asked = [url for url in self.outside if _VOILA_ICONS not in url]
@@ -81,7 +88,7 @@ class Watch:
 @contextmanager
 def watched(browser: Browser, **options) -> Iterator[tuple[BrowserContext, Watch]]:
     """Open a context of its own that is watched; the checks are made by ``Watch.check``."""
-    given = {"viewport": {"width": 1300, "height": 1000}, "service_workers": "block", **options}
+    given = {"viewport": _SIZE, "service_workers": "block", **options}
     context = browser.new_context(**given)
     context.set_default_timeout(20_000)
     watch = Watch()
@@ -90,6 +97,46 @@ def watched(browser: Browser, **options) -> Iterator[tuple[BrowserContext, Watch
         yield context, watch
     finally:
         context.close()
+
+
+class Turns:
+    """A page that tests take turns with: a page of its own for each would take longer than most of them.
+
+    Whoever comes next finds it blank, and the pointer in its corner; where a test failed, the next one gets a new page.
+    """
+
+    def __init__(self, browser: Browser, *, clock: bool = False) -> None:
+        self._browser = browser
+        self._clock = clock
+        self._held = ExitStack()
+        self._page: Page | None = None
+
+    @contextmanager
+    def taken(self, *, viewport: ViewportSize = _SIZE, color_scheme: Scheme = "light") -> Iterator[Page]:
+        """Give the page for one test; the checks are made by ``page.watch``."""
+        page = self._page or self._opened()
+        self._page = None
+        page.goto("about:blank")
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=color_scheme)
+        page.mouse.move(0, 0)
+        page.watch.forget()
+        yield page
+        if not page.is_closed():
+            page.goto("about:blank")
+            self._page = page
+
+    def close(self) -> None:
+        self._held.close()
+
+    def _opened(self) -> Page:
+        self.close()
+        context, watch = self._held.enter_context(watched(self._browser))
+        page = context.new_page()
+        page.watch = watch
+        if self._clock:
+            page.clock.install()
+        return page
 
 
 def picture(page: Page, name: str, *, whole: bool = False) -> Path:

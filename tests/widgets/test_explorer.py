@@ -5,17 +5,18 @@ import re
 import shutil
 
 import ipywidgets
+import pyarrow.parquet as pq
 import pytest
 from matplotlib.colors import to_hex
 
 import esanalytics as ea
-from esanalytics.analysis import Chosen, flow
+from esanalytics.analysis import Chosen, Exploration, flow
 from esanalytics.plots._theme import palette
-from esanalytics.widgets import _explorer, _explorer_picture
-from esanalytics.widgets._bundle import png_of
+from esanalytics.widgets import _explorer
 from esanalytics.widgets._explorer import explore
 from esanalytics.widgets._explorer_assets import explorer_module
 from esanalytics.widgets._explorer_flows import flows_data
+from esanalytics.widgets._explorer_picture import explorer_figure
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
@@ -49,6 +50,13 @@ def explorer(store):
     explorer.close()
 
 
+def run(code):
+    """Run a program as a reader would who pastes it; return its names."""
+    names = {}
+    exec(code, names)  # it is the library's own
+    return names
+
+
 def ask(explorer, what, request=1, **more):
     """Ask as the page does; return what it is told."""
     message = {"kind": "ask", "what": what, "request": request, "sight": explorer.canvas.sight, **more}
@@ -67,7 +75,7 @@ def test_the_page_has_the_first_picture_with_no_question(explorer):
 def test_every_answer_agrees_with_the_log(explorer):
     explorer.chosen = Chosen(services=("orders",))
     explorer.window = ("2026-03-02", "2026-03-04T10:00:00Z")
-    assert explorer.python.endswith(".since('2026-03-02T00:00:00.000000Z').at('2026-03-04T10:00:00.000000Z')")
+    assert ".since('2026-03-02T00:00:00.000000Z').at('2026-03-04T10:00:00.000000Z')\nshown.events()" in explorer.python
     assert [edge.isoformat() for edge in explorer.window] == ["2026-03-02T00:00:00+00:00", "2026-03-04T10:00:00+00:00"]
     kept = list(explorer.log.events())
     assert [row["event_id"] for row in kept] == [row["event_id"] for row in explorer.events()]
@@ -99,7 +107,7 @@ def test_a_dragged_window_is_widened_to_the_bins_and_then_exact(explorer):
     explorer.canvas.set_state({"sight": {**explorer.canvas.sight, "window": found["window"]}})
     shown = explorer.log.count()
     assert found["detail"]["total"] == sum(row[2] for row in found["kinds"]) == shown
-    assert eval(found["python"], {"log": explorer._given.log}).count() == shown
+    assert run(found["python"])["shown"].count() == shown
     assert len(explorer._given.log.sql(found["sql"])) == shown
 
 
@@ -120,7 +128,7 @@ def test_a_spec_makes_the_same_view_again(store, spec):
     assert again.canvas.sight == explorer.canvas.sight
     ids = [row["event_id"] for row in explorer.events()]
     assert [row["event_id"] for row in again.events()] == ids
-    assert [row["event_id"] for row in eval(explorer.python, {"log": store.log}).events()] == ids
+    assert [row["event_id"] for row in run(explorer.python)["shown"].events()] == ids
     assert [row["event_id"] for row in store.log.sql(explorer.sql)] == ids
     explorer.close()
     again.close()
@@ -133,6 +141,35 @@ def test_an_unknown_argument_is_refused_with_the_nearest(store):
         explore(store, by="colour")
     with pytest.raises(ValueError, match="since must be before at"):
         explore(store, window=("2026-03-02", "2026-03-01"))
+
+
+def test_a_name_that_no_event_has_is_refused_with_the_nearest(store, explorer, tmp_path):
+    with pytest.raises(ValueError, match="no event has the service 'ordrs'; there is 'orders'"):
+        explore(store, services=["orders", "ordrs"])
+    with pytest.raises(ValueError, match="no event has the type 'Nope'; there is Paid, Placed"):
+        explore(store, types="Nope")
+    with pytest.raises(ValueError, match="no event has the type 'Payd'; there is 'Paid'"):
+        explore(store, type="Payd")
+    with pytest.raises(ValueError, match="no event has the type 'Payd'"):
+        explorer.chosen = Chosen(types=("Payd",))
+    assert explorer.chosen.types is None
+    explore(ea.Store.create(tmp_path / "empty"), services=["orders"]).close()
+
+
+def test_the_events_that_are_shown_are_written_as_parquet(explorer, tmp_path):
+    explorer.chosen = Chosen(services=("orders",))
+    written = pq.read_table(explorer.to_parquet(tmp_path / "x.parquet"), columns=["event_id"])
+    assert written["event_id"].to_pylist() == [row["event_id"] for row in explorer.events()]
+    for write, name in ((explorer.to_parquet, "x.csv"), (explorer.to_html, "x.txt"), (explorer.to_html, "x")):
+        with pytest.raises(ValueError, match=r"give a path that ends with \.(parquet|html or \.htm)$"):
+            write(tmp_path / name)
+    assert [path.name for path in tmp_path.glob("x*")] == ["x.parquet"]
+
+
+def test_the_title_of_the_page_is_plain(explorer, tmp_path):
+    assert "<title>s: 300 events</title>" in explorer.to_html(tmp_path / "x.html").read_text("utf-8")
+    explorer.chosen = Chosen(services=("orders",))
+    assert "<title>s: 200 of 300 events</title>" in explorer.to_html(tmp_path / "x.html").read_text("utf-8")
 
 
 def test_a_text_is_searched_in_ids_and_payloads(explorer):
@@ -225,16 +262,14 @@ def test_of_many_types_the_biggest_are_mapped_and_the_note_says_so(tmp_path):
     explorer.close()
 
 
-def test_the_picture_has_every_type_in_its_legend_and_the_colours_of_the_plots(tmp_path, monkeypatch, recwarn):
-    figures = []
-    monkeypatch.setattr(_explorer_picture, "png_of", lambda drawn: figures.append(drawn) or png_of(drawn))
+def test_the_picture_has_every_type_in_its_legend_and_the_colours_of_the_plots(tmp_path, recwarn):
     store = ea.Store.create(tmp_path / "s")
     names = ["_hidden", "日本語", "$x$", "Plain"]
     store.append([event(n, type=names[min(3, n % 7)]) for n in range(70)], progress=False)
     explorer = explore(store)
     explorer.to_png(tmp_path / "x.png")
     assert [str(warning.message) for warning in recwarn] == []
-    axes = figures[0].axes[0]
+    axes = explorer_figure(*explorer._drawn()).axes[0]
     shown = [text.get_text() for text in axes.get_legend().get_texts()]
     assert shown == ["Plain", "$x$", "_hidden", "□□□"]
     colours = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}
@@ -246,8 +281,8 @@ def test_the_picture_has_every_type_in_its_legend_and_the_colours_of_the_plots(t
 
 
 def test_a_name_that_no_file_can_hold_leaves_the_rest_of_the_page(explorer, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(explorer), "__repr__", lambda _: "Explorer: \ud800")
-    assert "Explorer: ?" in explorer.to_html(tmp_path / "x.html").read_text(encoding="utf-8")
+    monkeypatch.setattr(Exploration, "title", lambda *_: "shop \ud800: events")
+    assert "<title>shop ?: events</title>" in explorer.to_html(tmp_path / "x.html").read_text(encoding="utf-8")
 
 
 def test_texts_of_the_log_are_data_in_the_page(tmp_path):

@@ -14,6 +14,7 @@ from esanalytics.analysis._session import ReplaySession
 from esanalytics.widgets._latest import Latest
 from esanalytics.widgets._matplotlib import MatplotlibReplay
 from esanalytics.widgets._matplotlib_overview import MatplotlibOverview
+from esanalytics.widgets._placing import Look
 from esanalytics.widgets._tables import diff_table
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -283,3 +284,52 @@ def test_the_overview_of_an_empty_log_and_of_one_instant(tmp_path):
         view = MatplotlibOverview(store_of(tmp_path, events), lambda *_: None)
         assert bytes(view._image.value).startswith(b"\x89PNG")
         view.close()
+
+
+def test_a_part_of_the_events_is_drawn_and_the_picture_is_named(view, session):
+    send(view, view._slider, value=4)
+    whole = view._image.value
+    assert view._names.picture.startswith("Replay of one: event 4 of 4, Sent")
+    first, last = (int(us) for us in session.branch.instants[[0, 1]])
+    for look in (Look(hidden_types=("Paid",)), Look(hidden_services=("shop",)), Look(window=(first, last))):
+        view.look(look, "service")
+        assert view._work.wait()
+        assert view._image.value != whole
+        assert "state at 4" in view._state.value
+    view.look(Look(), "service")
+    assert view._work.wait()
+    assert view._image.value == whole
+
+
+def test_asking_for_a_new_picture_waits_for_nobody(view, session):
+    held, free = threading.Event(), threading.Event()
+
+    def use():
+        with view._lock:
+            held.set()
+            free.wait(5)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    assert held.wait(5)
+    session.goto(3)
+    view.redraw()
+    assert view.step == 0
+    free.set()
+    thread.join()
+    assert view._work.wait()
+    assert (view.step, view._slider.value) == (3, 3)
+
+
+def test_the_overview_follows_a_look(tmp_path):
+    view = MatplotlibOverview(store_of(tmp_path, EVENTS), lambda *_: None)
+    start, end = view.overview.span
+    view.look(hidden_types=["Paid"], window=[start, (start + end) // 2])
+    assert view._draws.wait()
+    assert view.chosen.types == ("PaymentFailed", "Placed", "Sent")
+    assert view.window[1] < end
+    view.look()
+    assert view._draws.wait()
+    assert (view.chosen.types, view.window) == (None, (start, end))
+    assert view._names.picture.startswith("All entities: 2026-03-01")
+    view.close()

@@ -28,7 +28,7 @@ def picture(tmp_path_factory):
     return ReplayPicture(ReplaySession(store, None, "one"), size=(4.8, 2.7))
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".webp", ".apng"])
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".apng"])
 def test_a_moving_picture_has_a_frame_for_each_step_and_takes_as_long_as_asked(picture, tmp_path, suffix):
     found = write_moving(picture, tmp_path / f"m{suffix}", seconds=2.2)
     moving = Image.open(found)
@@ -85,7 +85,7 @@ def test_a_still_picture_is_what_its_suffix_says(picture, tmp_path, suffix, begi
 @pytest.mark.parametrize(
     ("name", "how", "told"),
     [
-        ("m.avi", {}, "give one of .gif, .webp, .apng, .mp4"),
+        ("m.avi", {}, "give one of .gif, .webp, .png, .apng, .mp4"),
         ("m", {}, "a file without suffix"),
         ("m.gif", {"steps": []}, "steps must be some of 0 to 8"),
         ("m.gif", {"steps": [9]}, "steps must be some of 0 to 8"),

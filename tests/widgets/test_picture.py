@@ -1,8 +1,10 @@
 import datetime as dt
 import io
 import itertools
+import re
 import warnings
 from decimal import Decimal
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -13,14 +15,19 @@ from matplotlib import _pylab_helpers
 from PIL import Image
 
 import esanalytics as ea
-from esanalytics.analysis._overview import Overview
+from esanalytics.analysis._comparing import compared
+from esanalytics.analysis._overview import Chosen, Density, Overview
 from esanalytics.analysis._session import ReplaySession
+from esanalytics.widgets._differences import picture as compared_picture
+from esanalytics.widgets._explorer_picture import explorer_figure
 from esanalytics.widgets._lettering import fit, width, written
-from esanalytics.widgets._overview_picture import overview_png
+from esanalytics.widgets._overview_picture import overview_figure, overview_png, overview_still
+from esanalytics.widgets._palettes import DOTS
 from esanalytics.widgets._picture import ReplayPicture
-from esanalytics.widgets._placing import Placing
-from esanalytics.widgets._scale import scale_of
+from esanalytics.widgets._placing import Look, Placing
+from esanalytics.widgets._scale import length, scale_of
 from esanalytics.widgets._telling import Teller, payload_lines
+from esanalytics.widgets._timeline import sign_of
 
 ENGINE = ea.engines.DuckDB()
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -79,7 +86,7 @@ def test_cursor_and_words_say_what_the_session_says(replay, done, last):
         }[op]()
     replay.goto(last)
     picture = ReplayPicture(replay)
-    figure, scale = picture.figure(), scale_of(replay.branch.instants)
+    figure, scale = picture.figure(), Placing(replay.branch, "service", ())
     axes = figure.axes[0].get_position()
     told = words(figure)
     (cursor,) = lines(figure, "cursor")
@@ -203,8 +210,8 @@ def test_more_events_than_dots_are_drawn_as_density(tmp_path, monkeypatch):
 def test_failures_have_a_shape_of_their_own(replay):
     figure = ReplayPicture(replay).figure(40)
     markers = {line.get_marker(): len(line.get_xdata()) for line in figure.axes[0].lines if line.get_ls() == "None"}
-    assert markers["X"] in {0, 10}
-    assert sum(len(x.get_xdata()) for x in figure.axes[0].lines if x.get_marker() == "X") == 10
+    assert markers["D"] in {0, 10}
+    assert sum(len(x.get_xdata()) for x in figure.axes[0].lines if x.get_marker() == "D") == 10
 
 
 @given(st.lists(st.integers(0, 10**6) | st.integers(0, 10**13), max_size=60))
@@ -217,6 +224,57 @@ def test_a_scale_keeps_the_order_and_stays_within_the_picture(instants):
     ticks = scale.ticks(0.1)
     assert len(ticks) <= 11
     assert all(after - before >= 0.1 - 1e-9 for (before, _), (after, _) in itertools.pairwise(ticks))
+
+
+def test_idle_gaps_are_folded_as_on_the_page():
+    hour, day = 3600 * 10**6, 86_400 * 10**6
+    us = np.array([0, hour, 2 * hour, 3 * hour, 6 * day, 6 * day + 13 * hour, 6 * day + 14 * hour], np.int64)
+    scale = scale_of(us)
+    assert [fold.us for fold in scale.folds] == [6 * day - 3 * hour, 13 * hour]
+    assert scale.note == "2 idle gaps folded (6 d 10 h)"
+    assert scale_of(us, fold=False).folds == ()
+    (one,) = scale_of(us[:5], window=(0, 6 * day)).folds
+    assert one.us == 6 * day - 3 * hour
+    assert [length(us) for us in (13 * day, 31_557_600 * 10**6, 1_500_000, 2)] == ["13 d", "1 y", "1.5 s", "2 µs"]
+
+
+def test_a_window_reaches_to_its_own_ends_whatever_happened_in_it():
+    us = np.array([40, 60], np.int64)
+    assert scale_of(us, window=(0, 100)).x.tolist() == pytest.approx([0.4, 0.6])
+
+
+def test_lanes_and_colours_are_those_of_the_page(tmp_path):
+    types = ["Started", *["Paid"] * 3, "CardDeclined", *(f"Kind{n}" for n in range(8)), "Paid"]
+    events = [{"type": name, "occurred_at": START + dt.timedelta(hours=n)} for n, name in enumerate(types)]
+    branch = session_of(tmp_path, events).branch
+    first = ["Started", "Paid", "CardDeclined", *(f"Kind{n}" for n in range(8))]
+    sortings = ("first", "count", "name", "duration")
+    by = {order: Placing(branch, "type", (), Look(lane_order=order)) for order in sortings}
+    assert by["first"].names == by["first"].kinds == first
+    assert by["name"].names == sorted(first)
+    assert by["count"].names == by["duration"].names == ["Paid", "Started", *first[2:]]
+    signs = [sign_of(nth, "light", failure=nth == 2) for nth in (0, 1, 2, 8)]
+    assert [sign.colour for sign in signs] == [DOTS["light"][nth] for nth in (0, 1, 2, 0)]
+    assert [sign.marker for sign in signs] == ["o", "o", "D", "s"]
+    one = Placing(branch, "type", (), Look(colour="service"))
+    assert (one.kinds, set(one.ranks.tolist())) == (["shop"], {0})
+
+
+def test_the_dots_of_pictures_have_the_colours_of_the_page():
+    css = (Path(ea.widgets.__file__).parent / "static" / "replay.css").read_text("utf-8")
+    found = re.findall(r"--es-c(\d): light-dark\((#\w+), (#\w+)\)", css)
+    assert [pair for _, *pair in found] == [list(pair) for pair in zip(DOTS["light"], DOTS["dark"], strict=True)]
+
+
+@pytest.mark.parametrize("lanes", ["type", "service"])
+def test_what_is_switched_off_lies_above_the_others(tmp_path, lanes):
+    session = session_of(tmp_path, [{"type": "Paid", "data": {"n": n}} for n in range(2)])
+    session.skip(session.branch.events.ids[0])
+    axes = ReplayPicture(session, lanes=lanes).figure(2).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    hollow = [line for line in dots if line.get_markerfacecolor() == "#FFFFFF"]
+    assert len(hollow) == 1
+    assert all(hollow[0].zorder > line.zorder for line in dots if line is not hollow[0])
 
 
 @given(st.text(max_size=80), st.floats(20, 300))
@@ -249,3 +307,79 @@ def test_an_unknown_choice_is_refused_with_what_there_is(replay):
         ReplayPicture(replay, lanes="servce")
     with pytest.raises(ValueError, match="light"):
         ReplayPicture(replay, theme="blue")
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_a_whole_log_is_written_as_its_suffix_says(tmp_path, suffix, begins):
+    overview = Overview(session_of(tmp_path, orders(40)).log)
+    whole = overview_still(overview, "half \ud83d", tmp_path / f"all{suffix}", theme="dark")
+    part = overview_still(overview, "all", tmp_path / f"part{suffix}", chosen=Chosen(types=("Paid",)))
+    assert whole.read_bytes().startswith(begins)
+    if suffix == ".png":
+        told = [Image.open(path).text["Description"] for path in (whole, part)]
+        assert told[0].startswith("half ?: 40 events, 2026-03-01 00:00:00 to")
+        assert told[1].startswith("all: 10 events")
+        assert Image.open(whole).convert("RGB").getpixel((0, 0)) == (0x16, 0x19, 0x1D)
+    with pytest.raises(ValueError, match=r"give one of \.png, \.svg, \.pdf"):
+        overview_still(overview, "all", tmp_path / "all.jpg")
+
+
+def test_a_picture_says_of_itself_what_it_shows(replay):
+    found = Image.open(io.BytesIO(ReplayPicture(replay).png(3)))
+    assert found.text["Description"].startswith("Replay of one: event 3 of 40, PaymentFailed")
+
+
+def test_what_is_hidden_or_outside_the_window_is_not_drawn(replay):
+    replay.restore().goto(10)
+    first, last = (int(replay.branch.instants[row]) for row in (8, 15))
+    whole, part = (
+        Placing(replay.branch, "type", ()),
+        Placing(replay.branch, "type", (), Look(hidden_types=("Paid",), window=(first, last))),
+    )
+    assert np.flatnonzero(part.shown).tolist() == [8, 10, 11, 12, 14, 15]
+    assert (part.place(5), part.place(40), whole.kinds == part.kinds) == (0.0, 1.0, True)
+    assert part.names == whole.names == ["Placed", "Paid", "PaymentFailed", "Sent"]
+    picture = ReplayPicture(replay, lanes="type")
+    before = picture.pixels()
+    picture.look = part.look
+    assert "40 events, 34 of them not shown" in " ".join(words(picture.figure()))
+    assert (picture.pixels() != before).any()
+    picture.look = Look(window=(0, 1))
+    assert "no events that are shown" in [text.get_text() for text in picture.figure().axes[0].findobj(mpl.text.Text)]
+    picture.look = Look()
+    assert (picture.pixels() == before).all()
+
+
+def test_a_whole_log_gives_colours_to_the_biggest_types_and_says_what_is_grey(tmp_path):
+    events = [{"type": f"T{n:02}", "data": {"n": i}} for n in range(20) for i in range(20 - n)]
+    figure = overview_figure(Overview(session_of(tmp_path, events).log), "all")
+    told = words(figure)
+    assert any(text.endswith("grey: 13 smaller types") for text in told)
+    names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert names == [*(f"T{n:02}" for n in range(7)), "13 smaller types"]
+    assert len({patch.get_facecolor() for patch in figure.axes[0].patches}) == 8
+
+
+def test_the_picture_of_an_explorer_says_which_events_and_how_wide_a_bin_is():
+    hour = 3600 * 10**6
+    density = Density(0, 4 * hour, ("Paid",), np.array([[1, 0, 2, 0]]), 3, "")
+    axes = explorer_figure(density, ["Paid"], chosen=Chosen(services=("shop",), text="x")).axes[0]
+    assert axes.get_title(loc="left") == (
+        "3 events · service shop · with 'x' · 1970-01-01 00:00 to 1970-01-01 04:00 UTC"
+    )
+    assert axes.get_ylabel() == "events per 1 h"
+    none = Density(0, 0, (), np.zeros((0, 1), np.int64), 0, "")
+    empty = explorer_figure(none, []).axes[0]
+    assert "no events yet" in [text.get_text() for text in empty.texts]
+
+
+def test_the_picture_of_a_comparison_has_numbers_and_names_what_it_leaves_out(tmp_path):
+    session = session_of(tmp_path, [{"type": "T"}])
+    wide = ea.Projection("wide", {"id": ea.stream_id}, {"*": {f"c{n:02}": ea.count for n in range(14)}})
+    before = START - dt.timedelta(days=1)
+    drawn = compared_picture(compared(session.log, wide, before, START), "wide")
+    assert drawn.get_supxlabel() == "left out: c12, c13"
+    assert [text.get_text() for text in drawn.axes[1].texts] == ["1"] * 12
+    assert drawn.axes[1].get_legend() is not None
+    same = compared_picture(compared(session.log, wide, START, START), "wide").axes[0]
+    assert [text.get_text() for text in same.texts] == ["nothing differs: both sides have the same rows"]

@@ -235,6 +235,27 @@ def test_a_filter_that_is_given_counts_from_the_start(opened):
     assert "Placed" not in set(view.log.events().df()["type"])
 
 
+def test_of_all_entities_those_are_offered_that_the_projection_is_about(opened):
+    paid = ea.Projection("paid", ("service", "stream_id"), {"Paid": {"times": ea.count}})
+    view, page = opened(None, projection=paid)
+    assert page.ask("entities", text="")["found"] == [["shop", "one", 2]]
+    assert {row["event_id"] for row in view.events()} == {"e3", "e4"}
+
+
+def test_what_is_selected_is_given_also_where_it_is_off_and_as_it_was_changed(opened):
+    view, page = opened(("shop", "one"), selection=["e1", "e3"], skipped=["e1"])
+    page.ask("edit", id="e3", data='{"paid": 1}')
+    assert {row["event_id"]: row["data"] for row in view.events()} == {"e1": {"status": "new"}, "e3": {"paid": 1}}
+    view.selection = []
+    assert {row["event_id"] for row in view.events()} == {"e3", "e4", "e5", "e6"}
+
+
+def test_a_window_may_be_two_instants(opened):
+    view, _ = opened(None, window=("2026-03-01T00:30", "2026-03-01T01:30"))
+    assert [row["event_id"] for row in view.events()] == ["e2"]
+    assert ea.replay(view.scene.given, ORDERS, **view.spec()).canvas.window == view.canvas.window
+
+
 def test_one_is_picked_and_left_again(opened):
     view, page = opened(None)
     assert view.session is None
@@ -304,6 +325,10 @@ def test_the_code_of_many_events_of_one_instant_asks_the_view(tmp_path, opened):
         ({"lanes": "colour"}, ValueError, "service"),
         ({"speed": 1000}, ValueError, "100"),
         ({"renderer": "svg"}, ValueError, "matplotlib"),
+        ({"window": ("2026-03-01", "soon")}, ValueError, "soon"),
+        ({"hidden_types": 3}, ValueError, "hidden_types=3; give a list of names"),
+        ({"skipped": ["nope"]}, ValueError, "no event 'nope'"),
+        ({"edits": [{"event_id": "nope", "data": "{}"}]}, ValueError, "no event 'nope'"),
         ({"key": None, "step": 3}, ValueError, "key"),
         ({"key": ("shop", "onee")}, UnknownKeyError, "one"),
     ],
@@ -360,6 +385,17 @@ def test_pictures_follow_what_python_does(opened):
     view.session.skip("e1").goto(3)
     assert picture._work.wait()
     assert (picture._slider.value, "off" in repr(view)) == (3, True)
+    view.canvas.hidden_types = ["Paid"]
+    assert picture.picture.look.hidden_types == ("Paid",)
+
+
+def test_a_picture_shows_what_is_not_hidden(opened, tmp_path):
+    view, page = opened(("shop", "one"))
+    whole = view.to_png(tmp_path / "whole.png").read_bytes()
+    page.put(hidden_types=["Paid"])
+    assert view.to_png(tmp_path / "part.png").read_bytes() != whole
+    view.back()
+    assert view.to_png(tmp_path / "all.svg").read_text().lstrip().startswith("<?xml")
 
 
 def test_beside_another(opened):

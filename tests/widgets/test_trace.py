@@ -9,7 +9,9 @@ import json
 import re
 from html.parser import HTMLParser
 
+import duckdb
 import ipywidgets
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -83,7 +85,7 @@ def test_the_page_is_whole_offline_and_shows_data_as_text(store, tmp_path):
 
 def test_the_widget_shows_the_same_and_its_bundle_has_a_picture_and_a_line(store):
     view = trace(store, event_id="b")
-    assert Elements(view.children[0].value).loads == []
+    assert Elements(view._shown.value).loads == []
     data, metadata = view._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
     png = base64.b64decode(data["image/png"])
@@ -98,7 +100,7 @@ def test_the_widget_shows_the_same_and_its_bundle_has_a_picture_and_a_line(store
 
 
 def test_every_control_has_a_name_and_every_event_a_disclosure(store):
-    text = trace(store, event_id="b").children[0].value
+    text = trace(store, event_id="b")._shown.value
     boxes = re.findall(r"<input[^>]*>", text)
     assert len(boxes) == 3
     assert all("aria-label=" in box for box in boxes)
@@ -109,7 +111,7 @@ def test_every_control_has_a_name_and_every_event_a_disclosure(store):
 
 
 def test_a_clock_that_ran_backwards_is_shown_as_one(store):
-    text = trace(store, event_id="b").children[0].value
+    text = trace(store, event_id="b")._shown.value
     assert "\N{MINUS SIGN}1 s" in text
     assert "ea-back" in text
 
@@ -119,12 +121,30 @@ def test_the_spec_makes_the_same_view_again(store):
         view = trace(store, **ids)
         spec = json.loads(json.dumps(view.spec()))
         assert spec == ids
-        assert trace(store, **spec).children[0].value == view.children[0].value
+        assert trace(store, **spec)._shown.value == view._shown.value
 
 
 def test_the_events_are_given_whole(store):
     events = trace(store, event_id="b").events()
     assert [row["event_id"] for row in events] == [f"a{_ALERT}", "c", "b"]
+
+
+def test_the_code_gives_the_same_tree_and_its_events(store, tmp_path):
+    view = trace(store, correlation_id=_ALERT)
+    names = {}
+    exec(view.python, names)  # what a reader pastes
+    assert names["view"].traced.total == view.traced.total == 3
+    *setup, query = view.sql.split(";\n")
+    with duckdb.connect() as database:
+        for statement in setup:
+            database.execute(statement)
+        found = [row[0] for row in database.execute(f"SELECT event_id FROM ({query})").fetchall()]
+    assert found == [row["event_id"] for row in view.events()]
+    written = pq.read_table(view.to_parquet(tmp_path / "x.parquet"), columns=["event_id"])
+    assert written["event_id"].to_pylist() == found
+    for write, name in ((view.to_parquet, "x.csv"), (view.to_html, "x.txt")):
+        with pytest.raises(ValueError, match="give a path that ends with"):
+            write(tmp_path / name)
 
 
 def test_closing_leaves_nothing_behind(store):
@@ -138,7 +158,7 @@ def test_closing_leaves_nothing_behind(store):
 def test_a_deep_trace_is_flattened_and_a_large_one_cut_with_a_note(tmp_path):
     store = ea.Store.create(tmp_path / "store")
     store.append([event("n0"), *(event(f"n{n}", f"n{n - 1}", second=n) for n in range(1, 2_500))])
-    text = trace(store, event_id="n9").children[0].value
+    text = trace(store, event_id="n9")._shown.value
     assert "levels below 60 stand under level 60" in text
     assert "500 more are not shown" in text
     assert text.count("<ul") == text.count("</ul>") < 70
@@ -195,3 +215,14 @@ def test_json_is_indented_and_its_literals_stay():
     assert "12345678901234567890" in pretty(text)
     assert pretty('{"a":"cut sho').endswith('"cut sho')
     assert cut("abcdef", 3) == "ab…"
+
+
+def test_refreshing_a_trace_shows_what_the_store_holds_now(store):
+    view = trace(store, correlation_id=_ALERT)
+    assert view.refresh() == "nothing new"
+    store.append([event("d", "c", second=9, type_="Later", correlation=_ALERT)])
+    assert "Later" not in view._shown.value
+    view._again.click()
+    assert "1 new event" in view._told.value
+    assert "Later" in view._shown.value
+    assert view.to_png(store.path / "x.svg").read_bytes().startswith(b"<?xml")

@@ -12,11 +12,13 @@ export function pagePort(overview, sight, answers) {
   let now = sight;
   const port = {
     live: false,
+    has: (type) => type in answers.fields,
+    isExported: (found) => isSame(found, sight),
     overview: () => JSON.stringify(overview),
     sight: () => now,
     theme: () => "auto",
     setSight: (found) => { now = found; },
-    send: (message) => setTimeout(() => port.hear({ kind: "answer", what: message.what, request: message.request, data: stored(code, answers, message) })),
+    send: (message) => setTimeout(() => port.hear({ kind: "answer", what: message.what, request: message.request, data: stored(sight, { ...answers, code }, message) })),
   };
   return port;
 }
@@ -24,6 +26,8 @@ export function pagePort(overview, sight, answers) {
 function modelPort(model) {
   return {
     live: true,
+    has: () => true,
+    isExported: () => true,
     overview: () => model.get("overview"),
     sight: () => model.get("sight"),
     theme: () => model.get("theme"),

@@ -4,10 +4,20 @@
 function stored(sight, answers, message) {
   const { bins } = answers;
   const what = message.what;
-  if (what === "fields") return answers.fields[message.sight.type] || { note: `the fields of this type are not in this page; ${answers.left_out}` };
-  if (what === "flows" && !answers.flows) return { note: "flows need Python: this page has none" };
-  if (what !== "density") return { ...answers[what], note: [answers[what].note, "as of the export; the brush does not filter this"].filter(Boolean).join("; ") };
-  return binned(message.sight, bins, sight);
+  const exported = isSame(message.sight, sight) ? "as of the export" : "as of the export; what was chosen in this page since does not filter this";
+  if (what === "fields") {
+    const found = answers.fields[message.sight.type];
+    return found ? { ...found, note: `${found.note || `all ${many(found.events, "event")}`}; ${exported}` } : { note: ["the fields of this type need a running kernel", answers.left_out].filter(Boolean).join("; ") };
+  }
+  if (what === "flows" && !answers.flows) return { note: "flows need a running kernel" };
+  if (what !== "density") return { ...answers[what], note: [answers[what].note, exported].filter(Boolean).join("; ") };
+  return binned(message.sight, bins, answers.code);
+}
+
+/** Tell whether two sights show the same events. */
+function isSame(one, other) {
+  const filter = ({ window, services, types, streams, text }) => JSON.stringify([window, services, types, streams].map((each) => each || null).concat(text || ""));
+  return filter(one) === filter(other);
 }
 
 function binned(now, bins, kept) {

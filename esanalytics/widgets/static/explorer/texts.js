@@ -5,6 +5,7 @@ const BAR = 4;
 const DEBOUNCE = 50;
 const TYPING = 400;
 const PATIENCE = 3000;
+const KERNEL = "needs a running kernel";
 const TABS = [["events", "Events"], ["kinds", "Types"], ["fields", "Fields"], ["flows", "Flows"], ["streams", "Streams"], ["code", "Code"]];
 
 function make(tag, attributes = {}, ...children) {

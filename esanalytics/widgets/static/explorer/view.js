@@ -87,8 +87,8 @@ class Explorer {
 
   buildFilters() {
     this.search = make("input", {
-      type: "search", class: "filter", "aria-label": "search in ids, types and payloads", placeholder: "Search ids, types, payloads",
-      disabled: !this.port.live,
+      type: "search", class: "filter", "aria-label": "search in ids, types and payloads", placeholder: this.port.live ? "Search ids, types, payloads" : `Search ${KERNEL}`,
+      title: this.reason(), disabled: !this.port.live,
       oninput: () => { clearTimeout(this.typed); this.typed = setTimeout(() => this.searched(), TYPING); },
       onkeydown: (event) => { if (event.key === "Enter") { clearTimeout(this.typed); this.searched(); } },
     });
@@ -483,13 +483,14 @@ class Explorer {
   }
 
   cell(content, kind) {
-    const found = make("td", { class: kind || false, dir: kind === "data" || kind === "id" ? "auto" : false });
+    const found = make("td", { class: kind || false, dir: ["data", "id", "path"].includes(kind) ? "auto" : false });
     if (content instanceof Node) found.append(content);
     else found.textContent = content === null || content === undefined ? "" : String(content);
     return found;
   }
 
   link(text, label, act) { return make("button", { type: "button", class: "link", text, "aria-label": label, title: label, onclick: act, dir: "auto" }); }
+  reason() { return this.port.live ? null : `this ${KERNEL}`; }
   replayLink(service, stream) {
     if (!this.port.live) return make("span", { text: stream, dir: "auto" });
     return this.link(stream, `replay ${stream} of ${service}`, () => { this.say(`reading ${stream}`); this.send("replay", { service, stream }); });
@@ -506,7 +507,8 @@ class Explorer {
   paintStreams(data) {
     const kept = this.findStream ? this.findStream.value : "";
     if (!this.findStream) {
-      this.findStream = make("input", { type: "search", class: "filter", "aria-label": "find streams by name", placeholder: "Find streams by name", disabled: !this.port.live,
+      this.findStream = make("input", { type: "search", class: "filter", "aria-label": "find streams by name", placeholder: this.port.live ? "Find streams by name" : `Finding streams ${KERNEL}`,
+        title: this.reason(), disabled: !this.port.live,
         oninput: () => { clearTimeout(this.typed); this.typed = setTimeout(() => this.ask("streams", { find: this.findStream.value }), TYPING); } });
       this.streamRows = make("div");
       this.panels.streams.replaceChildren(this.findStream, this.streamRows);
@@ -527,12 +529,13 @@ class Explorer {
     });
     const heads = [["time (UTC)", "time"], ["type"], ["stream"], ["payload", "data"], ["service"], ["version", "num"], ["event id", "id"]];
     const last = Math.max(0, Math.ceil(data.total / 100) - 1);
-    const go = (name, page, off) => make("button", { type: "button", text: name, disabled: off || !this.port.live, onclick: () => { this.sight = { ...this.sight, page }; this.port.setSight(this.sight); this.ask("events"); } });
+    const go = (name, page, off) => make("button", { type: "button", text: name, title: this.reason(), disabled: off || !this.port.live, onclick: () => { this.sight = { ...this.sight, page }; this.port.setSight(this.sight); this.ask("events"); } });
     const shown = data.total ? `${count(data.first + 1)} to ${count(data.first + rows.length)} of ${many(data.total, "event")}` : "no events";
     this.payload = make("div", { hidden: true });
     this.panels.events.replaceChildren(
       make("div", { class: "bar" }, go("First", 0, data.page === 0), go("Previous", data.page - 1, data.page === 0),
-        make("span", { text: shown, role: "status" }), go("Next", data.page + 1, data.page >= last), go("Last", last, data.page >= last)),
+        make("span", { text: shown, role: "status" }), go("Next", data.page + 1, data.page >= last), go("Last", last, data.page >= last),
+        ...(this.port.live || !last ? [] : [make("span", { class: "sum", text: `turning pages ${KERNEL}` })])),
       this.payload, this.table([`events in order of time, ${shown}`, data.note].filter(Boolean).join("; "), heads, rows));
   }
 
@@ -556,7 +559,7 @@ class Explorer {
   paintFields(data) {
     const types = [...new Set(this.whole.kinds.map((row) => row[1]))];
     const pick = make("select", { "aria-label": "type whose fields are shown", onchange: () => { this.sight = { ...this.sight, type: pick.value || null }; this.port.setSight(this.sight); this.ask("fields"); } },
-      make("option", { value: "", text: "choose a type" }), ...types.map((name) => make("option", { value: name, text: name })));
+      make("option", { value: "", text: "choose a type" }), ...types.map((name) => make("option", { value: name, text: this.port.has(name) ? name : `${name} (${KERNEL})`, disabled: !this.port.has(name) })));
     pick.value = this.sight.type && types.includes(this.sight.type) ? this.sight.type : "";
     const parts = [make("div", { class: "bar" }, make("span", { text: "Fields of" }), pick)];
     if (data && data.rows) parts.push(this.fieldTable(data));
@@ -573,13 +576,17 @@ class Explorer {
       const top = make("span", {}, ...values.map(([text, times]) => make("span", { class: "chip", dir: "auto", text: `${text} × ${count(times)}` })));
       return [path, types.join(" or "), bar, nulls ? count(nulls) : "", distinct === null ? "many" : distinct ? count(distinct) : "", least === null ? "" : `${least} to ${most}`, top];
     });
-    const heads = [["field", "data"], ["type"], ["events that have it"], ["null", "num"], ["values", "num"], ["from, to"], ["most frequent"]];
+    const heads = [["field", "path"], ["type"], ["events that have it"], ["null", "num"], ["values", "num"], ["from, to"], ["most frequent"]];
     const note = data.note || `all ${many(data.events, "event")}`;
     return this.table(`${data.type}: ${note}`, heads, rows);
   }
 
   paintCode() {
-    const part = (name, text) => [make("div", { class: "bar" }, make("h3", { text: name }), make("button", { type: "button", text: `Copy ${name}`, onclick: () => copy(text, (said) => this.say(said)) })), make("pre", { tabindex: "0", text })];
-    this.panels.code.replaceChildren(...part("Python", this.density.python), ...part("SQL", this.density.sql));
+    const stale = !this.port.isExported(this.sight);
+    const title = stale ? `this is the code of the export; that of what is chosen now ${KERNEL}` : null;
+    const part = (name, text) => [make("div", { class: "bar" }, make("h3", { text: name }),
+      make("button", { type: "button", text: `Copy ${name}`, title, disabled: stale, onclick: () => copy(text, (said) => this.say(said)) })), make("pre", { tabindex: "0", text })];
+    const note = stale ? `As of the export, and not of what is chosen now: the code of that ${KERNEL}.` : "As of the export.";
+    this.panels.code.replaceChildren(...(this.port.live ? [] : [make("p", { class: "sum", text: note })]), ...part("Python", this.density.python), ...part("SQL", this.density.sql));
   }
 }

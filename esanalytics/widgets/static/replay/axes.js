@@ -2,11 +2,13 @@
 
 const MOST_FOLDS = 12;
 const FOLD_WIDTH = 20;
+const RIM = 0.02; // of a folded gap, so that the events at both ends stand beside the break, not on it
 
-/** Makes an axis over a domain, so many pixels wide; `gaps` are the parts that are folded to a small width. */
+/** Makes an axis over a domain, so many pixels wide; `gaps` are the idle ones that are folded to a small width. */
 function makeAxis(start, end, gaps = [], width = 800) {
   const last = end > start ? end : start + 1;
-  const inside = gaps.filter(([from, to]) => from >= start && to <= last);
+  const folds = gaps.filter(([from, to]) => from >= start && to <= last);
+  const inside = folds.map(([from, to]) => [from + (to - from) * RIM, to - (to - from) * RIM]);
   const active = last - start - inside.reduce((sum, [from, to]) => sum + to - from, 0);
   const fold = Math.min(FOLD_WIDTH / width, 0.4 / Math.max(1, inside.length));
   const share = 1 - fold * inside.length;
@@ -21,7 +23,7 @@ function makeAxis(start, end, gaps = [], width = 800) {
     extend(to, fold, true);
   }
   extend(last, 1 - place, false);
-  return { start, end: last, segments, folds: inside };
+  return { start, end: last, segments, folds };
 }
 
 function toPlace(axis, time) {
@@ -52,11 +54,7 @@ function idleGaps(times, start, end) {
     .filter(([from, to]) => to - from > span * 0.05 && to - from > usual * 5)
     .sort((a, b) => b[1] - b[0] - (a[1] - a[0]))
     .slice(0, MOST_FOLDS)
-    .sort((a, b) => a[0] - b[0])
-    .map(([from, to]) => {
-      const rim = (to - from) * 0.02; // so that the events at both ends stand beside the break, not on it
-      return [from + rim, to - rim];
-    });
+    .sort((a, b) => a[0] - b[0]);
 }
 
 /** Returns the instants that gaps are looked for between, of a window. */

@@ -119,8 +119,11 @@ function askCode(app) {
   return showCode(app, app.source.code ?? {});
 }
 
-function copyText(app, value) {
-  const done = () => say(app, "Copied.");
+function copyText(app, value, control) {
+  const done = () => {
+    say(app, "Copied.");
+    if (app.ui.dialog.open) toldOn(app, control, "Copied"); // what is said lies behind the dialog
+  };
   const by = h("textarea", { class: "es-hidden", value });
   const fallback = () => {
     (app.ui.dialog.open ? app.ui.dialog : app.root).append(by);
@@ -131,6 +134,14 @@ function copyText(app, value) {
   };
   if (navigator.clipboard) navigator.clipboard.writeText(value).then(done, fallback);
   else fallback();
+}
+
+/** Says something on a button for a while. */
+function toldOn(app, button, told) {
+  const { textContent } = button;
+  if (textContent === told) return;
+  button.textContent = told;
+  later(app, 1500, () => (button.textContent = textContent));
 }
 
 const field = (label, control) => h("label", { class: "es-line" }, h("span", {}, label), control);

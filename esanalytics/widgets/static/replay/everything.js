@@ -104,7 +104,7 @@ function drawOverview(app) {
   const { ui, overview } = app;
   const width = ui.allBrush.clientWidth;
   if (!width) return;
-  const gutter = width < 560 ? 56 : 124;
+  const gutter = width < 560 ? 84 : 124;
   app.ratio = window.devicePixelRatio || 1;
   app.plot = { x: gutter, width: width - gutter - 12, full: width, height: DOTS_HEIGHT, lane: 0 };
   const [start, end] = overview.span.map(Number);
@@ -118,7 +118,11 @@ function drawOverview(app) {
   tell(app, "es-paint");
 }
 
-const hueOf = (app, name) => (app.overview.code.has(name) ? hue(app, app.overview.code.get(name)) : app.colour.muted);
+// The biggest types have a colour each, so that none means two; all others are grey, which the summary says.
+const ALL_HUES = [0, 1, 2, 3, 4, 5, 7];
+const GREY = 6;
+const hueNumber = (app, name) => ALL_HUES[app.overview.code.get(name)] ?? GREY;
+const hueOf = (app, name) => hue(app, hueNumber(app, name));
 
 function drawAllDensity(app) {
   const { ui, plot, overview } = app;
@@ -182,7 +186,7 @@ function drawDots(app) {
   g.globalAlpha = 1;
   g.fillStyle = colour.line;
   g.fillRect(plot.x, bottom, plot.width, 1);
-  drawTicks(app, g, bottom);
+  if (overview.events) drawTicks(app, g, bottom);
   const entities = overview.sizes.filter((size) => size > 0).length;
   ui.dots.setAttribute(
     "aria-label",
@@ -228,13 +232,16 @@ function showOverviewText(app) {
   const { ui, overview } = app;
   const [start, end] = overview.span.map(Number);
   refill(ui.allTitle, text(overview.title || "All entities"));
-  const told = [countsTold(app), overview.events ? spanText(start, end) : ""];
+  const grey = overview.names.length - ALL_HUES.length;
+  const told = [
+    countsTold(app),
+    overview.events ? spanText(start, end) : "",
+    grey > 0 ? `grey: ${many(grey, "smaller type")}` : "",
+  ];
   refill(
     ui.allSummary,
     h("span", {}, told.filter(Boolean).join(" · ")),
-    [overview.density.note, overview.dots.note]
-      .filter(Boolean)
-      .map((note) => h("span", { class: "es-note", part: "note" }, note)),
+    overview.dots.note && h("span", { class: "es-note", part: "note" }, overview.dots.note),
     windowButton(app),
   );
   showKinds(app);
@@ -244,6 +251,7 @@ function showOverviewText(app) {
 /** Says how many events are shown; without a kernel the counts cannot follow a window or a filter. */
 function countsTold(app) {
   const { overview } = app;
+  if (!overview.events) return "no events yet";
   const whole = many(overview.events, "event");
   const part = overview.drawn < overview.dots.at.length || overview.density.total < overview.events;
   if (!part) return whole;
@@ -254,12 +262,12 @@ function countsTold(app) {
 function showKinds(app) {
   const { ui, overview } = app;
   const [types, services] = [summed(overview.counts, 1), summed(overview.counts, 0)];
-  const mark = (i) => h("i", { class: "es-square", style: `background:var(--es-c${i % HUES})` });
+  const mark = (name) => h("i", { class: "es-square", style: `background:var(--es-c${hueNumber(app, name)})` });
   refill(
     ui.allLegend,
     overview.names
       .slice(0, app.allKeys ? 400 : MOST_LEGEND)
-      .map(([name], i) => hidingKey(app, "type", name, types.get(name), mark(i))),
+      .map(([name]) => hidingKey(app, "type", name, types.get(name), mark(name))),
     moreKeys(app, overview.names.length, "type"),
     overview.services.length > 1 && [
       h("span", { class: "es-divide", "aria-hidden": "true" }),
@@ -295,7 +303,7 @@ function showEntities(app, found) {
             ),
           ),
         )
-      : h("li", { class: "es-muted" }, "No such entity."),
+      : h("li", { class: "es-muted" }, app.overview.events ? "No such entity." : "No events yet."),
   );
 }
 

@@ -348,7 +348,10 @@ function showDiff(app) {
   }[kind];
   ui.diff.dataset.step = step;
   if (typeof found === "string") return refill(ui.diff, h("p", { class: "es-muted" }, found));
-  if (!found.length) return refill(ui.diff, h("p", { class: "es-muted" }, `${head}: no difference.`));
+  if (!found.length) {
+    const none = h("p", { class: "es-muted" }, `${head}: no difference.`);
+    return refill(ui.diff, none, kind === "step" && offNote(app, step));
+  }
   const most = app.more.get("diff") ?? 200;
   return refill(
     ui.diff,
@@ -379,6 +382,13 @@ function showDiff(app) {
     ),
     found.length > most && h("button", { act: "more", arg: "diff" }, `${countText(found.length - most)} more`),
   );
+}
+
+/** Leads from an event that does nothing to what that changes. */
+function offNote(app, step) {
+  if (!app.tape.skipped.has(eventAt(app.tape, step)?.id)) return null;
+  const see = h("button", { class: "es-link", act: "diff", arg: "what-if", part: "see-what-if" }, "Real → what-if");
+  return h("p", { class: "es-muted" }, `Event ${step} is switched off: `, see, " shows what that changes.");
 }
 
 function diffRow(app, change) {

@@ -3,6 +3,7 @@
 
 const MOST_LANES = 12;
 const AXIS_HEIGHT = 22;
+const WIDE_GUTTER = 124;
 const FLAG_HEIGHT = 16;
 const HISTOGRAM_HEIGHT = 46;
 
@@ -15,7 +16,7 @@ const newCanvas = (width, height) =>
 function layOut(app) {
   const width = app.ui.stage.clientWidth;
   if (!width) return false;
-  const gutter = width < 560 ? 76 : 124;
+  const gutter = width < 560 ? 104 : WIDE_GUTTER;
   app.ratio = window.devicePixelRatio || 1;
   app.plot = { x: gutter, width: Math.max(40, width - gutter - 12), full: width };
   app.lanes = chooseLanes(app);
@@ -146,9 +147,17 @@ function drawLayer(app, mode) {
   g.clip();
   if (!tape.time) drawDense(app, g, mode);
   else if (mode === "future") drawFaint(app, g, bitmap);
-  else for (let step = 1; step <= tape.n; step += 1) if (app.points.shown[step]) drawDot(app, g, step, mode);
+  else for (const step of offLast(app)) drawDot(app, g, step, mode);
   g.restore();
   return bitmap;
+}
+
+/** Lists the steps that are shown; those that are switched off come last, so that no other event hides them. */
+function offLast(app) {
+  const [on, off] = [[], []];
+  for (let step = 1; step <= app.tape.n; step += 1)
+    if (app.points.shown[step]) (kindOfDot(app, step, "past") === "off" ? off : on).push(step);
+  return [...on, ...off];
 }
 
 const FAINT = 0.36;
@@ -158,8 +167,7 @@ function drawFaint(app, g, bitmap) {
   const full = newCanvas(bitmap.width, bitmap.height);
   const to = scaled(app, full);
   const plainly = [];
-  for (let step = 1; step <= app.tape.n; step += 1) {
-    if (!app.points.shown[step]) continue;
+  for (const step of offLast(app)) {
     if (kindOfDot(app, step, "past") === "past") drawDot(app, to, step, "past");
     else plainly.push(step);
   }
@@ -174,7 +182,7 @@ function drawFaint(app, g, bitmap) {
 function drawGround(app, g) {
   const { plot, lanes, colour, axis } = app;
   const bottom = plot.height - AXIS_HEIGHT;
-  g.font = `12px ${app.font}`;
+  g.font = `${plot.x < WIDE_GUTTER ? 11 : 12}px ${app.font}`;
   g.textBaseline = "middle";
   lanes.names.forEach((name, i) => {
     const y = FLAG_HEIGHT + i * plot.lane;
@@ -184,24 +192,29 @@ function drawGround(app, g) {
     g.textAlign = "right";
     g.fillText(fitted(g, name, plot.x - 14), plot.x - 8, y + plot.lane / 2);
   });
-  for (const { u0, u1, fold, t0, t1 } of axis.segments) if (fold) drawBreak(app, g, u0, u1, bottom, t1 - t0);
+  const broken = axis.segments.filter(({ fold }) => fold);
+  broken.forEach(({ u0, u1 }, i) => drawBreak(app, g, u0, u1, bottom, axis.folds[i][1] - axis.folds[i][0]));
   g.fillStyle = colour.line;
   g.fillRect(plot.x, bottom, plot.width, 1);
   drawTicks(app, g, bottom);
 }
 
-/** Cuts a text so that it fits. */
+/** Cuts a text in its middle so that it fits: names often begin alike and differ at their end. */
 function fitted(g, text, width) {
   const isolated = (part) => `\u2068${part}\u2069`;
   if (g.measureText(text).width <= width) return isolated(text);
   const letters = [...text];
+  const cut = (kept) => {
+    const head = Math.floor(kept / 3);
+    return `${letters.slice(0, head).join("")}…${letters.slice(letters.length - kept + head).join("")}`;
+  };
   let [low, high] = [0, letters.length];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (g.measureText(`${letters.slice(0, middle).join("")}…`).width <= width) low = middle;
+    if (g.measureText(cut(middle)).width <= width) low = middle;
     else high = middle - 1;
   }
-  return isolated(`${letters.slice(0, low).join("")}…`);
+  return isolated(cut(low));
 }
 
 /** Draws a folded gap: a band across the lanes, a broken axis, and how long it was. */
@@ -245,7 +258,7 @@ function drawTicks(app, g, bottom) {
   const active = axis.segments.filter(({ fold }) => !fold);
   const rate =
     active.reduce((sum, s) => sum + s.t1 - s.t0, 0) / (active.reduce((sum, s) => sum + s.u1 - s.u0, 0) * plot.width);
-  const every = ordinal ? niceCount(rate * 80) : (TICKS.find((tick) => tick / rate >= 84) ?? TICKS.at(-1));
+  const every = ordinal ? niceCount(rate * 80) : (TICKS.find((tick) => tick / rate >= (tick >= DAY ? 60 : 84)) ?? TICKS.at(-1));
   g.textAlign = "left";
   g.textBaseline = "middle";
   g.fillStyle = colour.muted;
@@ -317,7 +330,7 @@ function spriteOf(app, { code, shape }, mode, edited, late) {
   g.fillStyle = g.strokeStyle = hue(app, code);
   if (mode === "future") g.globalAlpha = FAINT;
   trace(g, shape, half, half, mode === "off" ? r - 0.4 : r);
-  if (mode === "off") g.stroke();
+  if (mode === "off") hollow(app, g);
   else g.fill();
   g.globalAlpha = 1;
   if (mode === "error") cross(g, half, r, app.colour.removed);
@@ -329,6 +342,13 @@ function spriteOf(app, { code, shape }, mode, edited, late) {
   const sprite = { bitmap, half };
   app.sprites.set(key, sprite);
   return sprite;
+}
+
+/** Draws what is switched off: of the background inside, so that what lies below does not fill it. */
+function hollow(app, g) {
+  g.fillStyle = app.colour.bg;
+  g.fill();
+  g.stroke();
 }
 
 function cross(g, at, r, colour) {
@@ -420,7 +440,7 @@ function binDensity(app) {
 function drawHistogram(app, g, counts, colours, { x, width, height }) {
   const bars = counts[0]?.length ?? 0;
   const totals = Array.from({ length: bars }, (_, bar) => counts.reduce((sum, each) => sum + each[bar], 0));
-  const most = totals.reduce((a, b) => Math.max(a, b), 1);
+  const most = totals.reduce((a, b) => Math.max(a, b), 0);
   const wide = width / bars;
   for (let bar = 0; bar < bars; bar += 1) {
     let y = height - 1;
@@ -439,7 +459,7 @@ function drawHistogram(app, g, counts, colours, { x, width, height }) {
   g.font = `11px ${app.font}`;
   g.textAlign = "right";
   g.textBaseline = "top";
-  g.fillText(`up to ${countText(Math.round(most))}`, x - 8, 2);
+  g.fillText(most ? `up to ${countText(Math.max(1, Math.round(most)))}` : "no events", x - 8, 2);
 }
 
 const xOf = (app, step) =>
@@ -476,14 +496,16 @@ const MOST_MENDED = 120;
 function mendCut(app, g, step, cut) {
   const { points, tape } = app;
   const reach = points.radius * 1.5 + 6;
-  for (let i = step + 1; i <= Math.min(tape.n, step + MOST_MENDED) && points.x[i] < cut + reach; i += 1)
-    mend(app, g, i, "future");
-  for (let i = Math.max(1, step - MOST_MENDED); i <= step; i += 1)
-    if (points.x[i] > cut - reach) mend(app, g, i, "past");
-}
-
-function mend(app, g, step, mode) {
-  if (app.points.shown[step]) drawDot(app, g, step, mode);
+  const near = [];
+  for (let i = step + 1; i <= Math.min(tape.n, step + MOST_MENDED) && points.x[i] < cut + reach; i += 1) near.push(i);
+  for (let i = Math.max(1, step - MOST_MENDED); i <= step; i += 1) if (points.x[i] > cut - reach) near.push(i);
+  const off = (i) => Number(kindOfDot(app, i, "past") === "off");
+  // What is switched off comes last, and the event of the step behind all.
+  const rank = (i) => (i === step ? 2 : off(i));
+  near
+    .filter((i) => points.shown[i])
+    .sort((a, b) => rank(a) - rank(b))
+    .forEach((i) => drawDot(app, g, i, i > step ? "future" : "past"));
 }
 
 function mixedAt(app, step) {

@@ -57,15 +57,20 @@ const get = (app, name) => app.source.get(name) ?? TRAITS[name];
 const stepNow = (app) => Math.max(0, Math.min(app.tape?.n ?? 0, get(app, "step")));
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
-/** Sets traits; they are saved a little later, so that a fast play does not flood the kernel. */
+/**
+ * Sets traits and saves them as soon as this task is done, not later: until it is saved, the echo of what was saved
+ * before would undo what was just set. A fast play floods nobody, for a model sends the newest only when the kernel has
+ * taken the last.
+ */
 function put(app, changes) {
   for (const [name, value] of Object.entries(changes)) app.source.set(name, value);
-  app.saving ??= later(app, 50, () => save(app));
+  if (app.saving) return;
+  app.saving = true;
+  queueMicrotask(() => app.saving && save(app));
 }
 
 function save(app) {
-  stop(app, app.saving);
-  app.saving = null;
+  app.saving = false;
   app.source.save_changes();
 }
 

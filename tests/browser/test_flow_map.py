@@ -11,6 +11,8 @@ from esanalytics.analysis import flow, thinned
 from esanalytics.widgets._bundle import page as page_with
 from esanalytics.widgets._explorer_assets import explorer_css, explorer_module
 
+LATE = 3_300
+"""After so many milliseconds the page says that the kernel is busy."""
 SCHEMES = pytest.mark.parametrize(
     "page", [{"color_scheme": "light"}, {"color_scheme": "dark"}], indirect=True, ids=["light", "dark"]
 )
@@ -45,12 +47,18 @@ class Live:
         self.page, self.explorer = page, explorer
         self.sent = []
         explorer.canvas.send = lambda content, buffers=None: self.sent.append(content)  # noqa: ARG005
-        page.expose_function("askPython", self.answers)
-        data = {"overview": explorer.canvas.overview, "sight": json.dumps(explorer.canvas.sight)}
-        body = BODY % explorer_module()
-        path.write_text(page_with("explorer", body, explorer_css(), data=data), encoding="utf-8")
-        page.goto(path.as_uri())
-        page.locator(".ea-explore").wait_for()
+        self._path = path
+
+    def open(self):
+        canvas = self.explorer.canvas
+        data = {"overview": canvas.overview, "sight": json.dumps(canvas.sight)}
+        self._path.write_text(page_with("explorer", BODY % explorer_module(), explorer_css(), data=data), "utf-8")
+        self.page.goto(self._path.as_uri())
+        self.page.locator(".ea-explore").wait_for()
+
+    def later(self):
+        """Let more time pass than the page waits for an answer."""
+        self.page.clock.fast_forward(LATE)
 
     def answers(self, message):
         self.sent.clear()
@@ -65,17 +73,18 @@ class Live:
 
 
 @pytest.fixture
-def live(page, shop, tmp_path):
+def live(clocked, shop, tmp_path):
     explorer = ea.explore(shop)
-    yield Live(page, explorer, tmp_path / "live.html")
+    found = Live(clocked, explorer, tmp_path / "live.html")
+    with clocked.expose_function("askPython", found.answers):
+        found.open()
+        yield found
     explorer.close()
 
 
 @pytest.fixture
-def stored(page, shop, tmp_path):
-    explorer = ea.explore(shop)
-    page.goto(explorer.to_html(tmp_path / "page.html").as_uri())
-    explorer.close()
+def stored(page, html_of):
+    page.goto(html_of("explore").as_uri())
     page.get_by_role("tab", name="Flows").click()
     page.locator(".map svg").wait_for()
     return page
@@ -170,10 +179,11 @@ def test_a_question_that_nobody_answered_holds_no_newer_one_back(live):
     page.get_by_role("tab", name="Events").click()
     page.get_by_role("tab", name="Types").click()  # waits for the first
     assert live.asked("kinds") == 1
-    expect(page.locator(".ea-explore .status")).to_contain_text("kernel is busy", timeout=6_000)
+    live.later()
+    expect(page.locator(".ea-explore .status")).to_contain_text("kernel is busy")
     assert live.asked("kinds") == 2
     page.evaluate("() => { model.answering = true; }")
-    page.wait_for_timeout(3_200)
+    live.later()
     page.get_by_role("tab", name="Types").click()
     expect(page.get_by_role("tabpanel").locator("tbody tr").first).to_be_visible()
 
@@ -182,7 +192,8 @@ def test_a_late_answer_counts_where_it_is_of_the_newest_question(live):
     page = live.page
     page.evaluate("() => { model.answering = false; }")
     page.get_by_role("tab", name="Types").click()
-    expect(page.locator(".ea-explore .status")).to_contain_text("kernel is busy", timeout=6_000)
+    live.later()
+    expect(page.locator(".ea-explore .status")).to_contain_text("kernel is busy")
     row = ["s", "Late", 1, 1, 0, 0]
     answer = {"kind": "answer", "what": "kinds", "data": {"rows": [row], "note": ""}}
     page.evaluate("(told) => model.tell(told)", {**answer, "request": live.last("kinds") - 1})
