@@ -103,7 +103,7 @@ def test_a_check_of_a_column_that_is_not_there_is_an_error_that_names_the_column
         examine(ENGINE, made(ORDERS), ["not_null(order_id)"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.text(max_size=3))), max_size=6), st.randoms())
 def test_the_digest_is_of_the_rows_in_whatever_order(tmp_path_factory, rows, random):
     folder = tmp_path_factory.mktemp("digest")

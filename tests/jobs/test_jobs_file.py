@@ -286,7 +286,7 @@ def tables(keys):
     return st.dictionaries(st.sampled_from([*keys, "other"]), values, max_size=8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(tables(STORE), tables(LEDGER), tables(JOB), tables(INGEST), tables(NOTIFY))
 def test_any_file_is_read_or_refused(tmp_path, store, ledger, job, ingest, notify):
     parts = {"store": {"path": "x"} | store, "ledger": ledger, "ingest.b": {"files": "x"} | ingest}

@@ -72,7 +72,7 @@ def answers(log, windows):
     return before, inside
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 200), st.sampled_from("ab")), max_size=5),
     st.lists(st.tuples(st.integers(0, 200), st.sampled_from("ab")), min_size=1, max_size=4),

@@ -83,7 +83,7 @@ def test_a_question_about_nothing_has_no_rows(tmp_path, asked, kind):
     assert len(question(asked, kind).over(log, window(1, 2))) == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(0, 12), max_size=8), st.lists(st.integers(0, 12), min_size=2, max_size=4, unique=True))
 def test_windows_end_to_end_hold_each_event_once(tmp_path_factory, hours, bounds):
     folder = tmp_path_factory.mktemp("windows")

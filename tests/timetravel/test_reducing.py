@@ -31,7 +31,7 @@ from esanalytics.reducing import _rows
 from esanalytics.reducing._run import reduced
 
 DAY = dt.datetime(2026, 1, 31, 23, 58, tzinfo=dt.UTC)
-LAWS = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+LAWS = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 
 projection = ea.Projection(
     "same",
@@ -292,7 +292,7 @@ DATA = st.lists(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3), min_s
 ).flatmap(lambda name: TYPED.map(lambda value: [{name: value, "list": [value, value], "in": {"side": value}}] * 2))
 
 
-@settings(LAWS, max_examples=12)
+@settings(LAWS, max_examples=8)
 @given(st.lists(DATA, min_size=1, max_size=3))
 def test_arbitrary_payloads_are_what_a_result_gives(batches):
     with tempfile.TemporaryDirectory() as folder, ea.Store.create(f"{folder}/store") as store:

@@ -16,7 +16,7 @@ from esanalytics.errors import EngineError, ProjectionError
 from esanalytics.projections import fold
 
 DAY = dt.datetime(2026, 1, 31, 23, 58, tzinfo=dt.UTC)
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+LAWS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 everything = ea.Projection(
     "everything",

@@ -45,7 +45,7 @@ def rows(result: ea.engines.Result) -> dict[tuple[object, ...], dict[str, object
 VALUES = st.one_of(st.integers(-9, 9), st.text("ab", max_size=2), st.booleans(), st.just(Decimal("1.50")), st.none())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.one_of(st.just({}), VALUES)), min_size=1, max_size=7))
 def test_an_undeclared_type_is_the_same_before_and_after_compaction(drawn):
     events = [event(n, t, **({} if x == {} else {"x": x})) for n, (t, x) in enumerate(drawn)]
