@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,17 @@ import click
 from esanalytics.cli._ending import say, terminated
 from esanalytics.cli._groups import InOrder
 from esanalytics.cli._jobs_live import Live
-from esanalytics.cli._jobs_show import Form, blocks, due_rows, job_rows, outcome_rows, printed, run_rows, status_rows
+from esanalytics.cli._jobs_show import (
+    Form,
+    blocks,
+    due_rows,
+    job_rows,
+    outcome_rows,
+    printed,
+    run_rows,
+    status_rows,
+    zones_of,
+)
 from esanalytics.cli._words import applied, durations, examples, instants
 from esanalytics.errors import (
     CheckError,
@@ -37,8 +48,7 @@ __all__ = ["jobs"]
 
 _CODES = (
     "Exit codes: 0 done, or nothing was due; 1 a job failed; 2 called wrongly, or the file is wrong; 3 checks failed; "
-    "4 some failed and some were made now, which those that were up to date were not; 75 another run is at it; "
-    "124 timed out; 130 interrupted."
+    "4 some jobs failed and others were done; 75 another run is at it; 124 timed out; 130 interrupted."
 )
 _FILE_WRONG, _FAILED, _CHECKS, _LOCKED, _TIMED_OUT = 2, 1, 3, 75, 124
 
@@ -65,10 +75,10 @@ def _code(error: JobError) -> int:
     return _TIMED_OUT if isinstance(error, JobTimeoutError) else _FAILED
 
 
-def _loaded(ctx: click.Context, tell: Callable[[Any], None] | None = None) -> Jobs:
+def _loaded(ctx: click.Context) -> Jobs:
     from esanalytics.jobs import load  # noqa: PLC0415  see above
 
-    return load(ctx.obj, tell=tell, overdue=_end)
+    return load(ctx.obj, overdue=_end)
 
 
 def _end(error: JobTimeoutError) -> None:
@@ -80,18 +90,19 @@ def _end(error: JobTimeoutError) -> None:
 
 
 @contextmanager
-def _logged(form: Literal["text", "json"], *, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
-    """Give what tells of each step; on a terminal, also of what is being run."""
+def _logged(loaded: Jobs, form: Literal["text", "json"], *, quiet: bool) -> Iterator[Jobs]:
+    """Let jobs tell of each step; on a terminal, also of what is being run."""
     from esanalytics.jobs._log import Log  # noqa: PLC0415  see above
 
     if quiet:
-        yield None
+        yield loaded
         return
+    zones = zones_of(loaded.file)
     if form == "json" or not sys.stderr.isatty():
-        yield Log(say, form)
+        yield replace(loaded, tell=Log(say, form, zones=zones))
         return
     with Live(lambda text: click.echo(text, err=True, nl=False)) as live:
-        yield Log(live.say, show=live.show)
+        yield replace(loaded, tell=Log(live.say, show=live.show, zones=zones))
 
 
 _NOW = click.option("--now", type=instants, hidden=True, help="Take this for the time.")
@@ -155,7 +166,7 @@ def list_(ctx: click.Context, form: Form, now: dt.datetime | None) -> None:
     with _coded():
         rows = list(job_rows(_loaded(ctx).file, now or dt.datetime.now(dt.UTC)))
         if form == "json":
-            printed(rows, form)
+            printed(rows, form, {})
         else:
             click.echo(blocks(rows) or "no jobs")
 
@@ -170,8 +181,9 @@ def due(ctx: click.Context, form: Form, now: dt.datetime | None) -> None:
     These are those that are due, those for which events came late, and those whose definition or output changed.
     """
     with _coded():
-        found = _loaded(ctx).due(now=now)
-        printed(due_rows(found), form)
+        loaded = _loaded(ctx)
+        found = loaded.due(now=now)
+        printed(due_rows(found), form, zones_of(loaded.file))
         if not found:
             say(_nothing(ctx, now))
 
@@ -232,12 +244,22 @@ def run(  # noqa: PLR0913  one for each option
     with _coded(), _stopping():
         for option, text in (("--since", since), ("--until", until)):
             _refuse_no_instant(option, text)
-        with _logged(log_format, quiet=quiet or dry_run) as tell:
-            loaded = _loaded(ctx, tell)
-            found = loaded.run(*names, since=since, until=until, force=force, dry_run=dry_run, now=now, wait=wait)
+        left: list[int] = []
+        with _logged(_loaded(ctx), log_format, quiet=quiet or dry_run) as loaded:
+
+            def tell(facts: Mapping[str, Any]) -> None:
+                left.append(facts.get("left", 0))
+                loaded.tell(facts)
+
+            found = replace(loaded, tell=tell).run(
+                *names, since=since, until=until, force=force, dry_run=dry_run, now=now, wait=wait
+            )
         if dry_run:
-            printed(outcome_rows(found), "table")
-        _summarise(ctx, found, names, now, quiet=quiet)
+            printed(outcome_rows(found), "table", zones_of(loaded.file))
+        if quiet:
+            _complain(found)
+        else:
+            _summarise(ctx, found, names, now, sum(left))
     ctx.exit(exit_code(found))
 
 
@@ -250,22 +272,27 @@ def _refuse_no_instant(option: str, text: str | None) -> None:
             raise
 
 
-def _summarise(
-    ctx: click.Context, outcomes: list[Outcome], names: tuple[str, ...], now: dt.datetime | None, *, quiet: bool
-) -> None:
-    """Say what came of it; also to those who want quiet, where something went wrong."""
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if quiet:
-        for outcome in failed:
+def _complain(outcomes: Iterable[Outcome]) -> None:
+    """Say what went wrong, also to those who want quiet."""
+    for outcome in outcomes:
+        if outcome.error is not None:
             say(f"error: {outcome.error}")
-        return
+
+
+def _summarise(
+    ctx: click.Context, outcomes: list[Outcome], names: tuple[str, ...], now: dt.datetime | None, left: int
+) -> None:
+    """Say what came of it."""
+    failed = sum(1 for outcome in outcomes if outcome.error is not None)
     current = sum(1 for outcome in outcomes if outcome.reason == "up to date")
     planned = sum(1 for outcome in outcomes if outcome.phase == "planned")
-    done = len(outcomes) - len(failed) - current - planned
-    if not (failed or done or planned):
+    passed = sum(1 for outcome in outcomes if outcome.phase == "superseded")
+    done = len(outcomes) - failed - current - planned - passed
+    if not (failed or done or planned or passed):
         say(_nothing(ctx, now, names) if not current else f"up to date; {_nothing(ctx, now, names)}")
         return
-    counts = {"done": done, "failed": len(failed), "up to date": current, "to be run": planned}
+    counts = {"done": done, "failed": failed, "superseded": passed, "up to date": current, "to be run": planned}
+    counts["left"] = left
     say(", ".join(f"{count} {what}" for what, count in counts.items() if count))
 
 
@@ -307,8 +334,9 @@ def status(ctx: click.Context, form: Form, limit: dt.timedelta | None, now: dt.d
     """
     at = now or dt.datetime.now(dt.UTC)
     with _coded():
-        found = _loaded(ctx).status(now=at)
-        printed(status_rows(found), form, frozenset({"enabled", "path"}))
+        loaded = _loaded(ctx)
+        found = loaded.status(now=at)
+        printed(status_rows(found), form, zones_of(loaded.file), frozenset({"enabled", "path"}))
         stale = [one for one in found if limit is not None and one.enabled and (one.age is None or one.age > limit)]
         for one in stale:
             told = f"the newest window ended {one.age} ago" if one.age is not None else "no window is done"
@@ -327,7 +355,10 @@ def history(ctx: click.Context, name: str, limit: int, form: Form) -> None:
     Each attempt is a run of its own.
     """
     with _coded():
-        printed(run_rows(_loaded(ctx).history(name, limit)), form, frozenset({"digest", "pid", "host", "error_type"}))
+        loaded = _loaded(ctx)
+        rows = run_rows(loaded.history(name, limit))
+        zones = {"": zones_of(loaded.file).get(name, dt.UTC)}
+        printed(rows, form, zones, frozenset({"digest", "pid", "host", "error_type"}))
 
 
 @jobs.command(epilog=examples("esanalytics jobs validate"))
@@ -361,8 +392,8 @@ def watch(ctx: click.Context, span: dt.timedelta | None, *, log_format: Literal[
             timer = threading.Timer(span.total_seconds(), stop.set)
             timer.daemon = True
             timer.start()
-        with _logged(log_format, quiet=quiet) as tell:
-            _loaded(ctx, tell).watch(stop=stop)
+        with _logged(_loaded(ctx), log_format, quiet=quiet) as loaded:
+            loaded.watch(stop=stop)
 
 
 @jobs.command(

@@ -19,13 +19,29 @@ if TYPE_CHECKING:  # loaded by whoever has some
     from esanalytics.jobs._plan import Due
     from esanalytics.jobs._status import Status
 
-__all__ = ["Form", "Row", "blocks", "due_rows", "job_rows", "outcome_rows", "printed", "run_rows", "status_rows"]
+__all__ = [
+    "Form",
+    "Row",
+    "blocks",
+    "due_rows",
+    "job_rows",
+    "outcome_rows",
+    "printed",
+    "run_rows",
+    "status_rows",
+    "zones_of",
+]
 
 Form = Literal["table", "json"]
 Row = Mapping[str, object]
 
 _TIMES = 5
 _LONGEST = 60
+
+
+def zones_of(file: JobsFile) -> dict[str, dt.tzinfo]:
+    """Tell in which time zones the windows of jobs are shown."""
+    return {job.name: job.calendar.tz for job in file.jobs.values()}
 
 
 def job_rows(file: JobsFile, now: dt.datetime) -> Iterator[Row]:
@@ -146,12 +162,13 @@ def run_rows(runs: Iterable[RunRow]) -> list[Row]:
     ]
 
 
-def printed(rows: list[Row], form: Form, without: frozenset[str] = frozenset()) -> None:
+def printed(rows: list[Row], form: Form, zones: Mapping[str, dt.tzinfo], without: frozenset[str] = frozenset()) -> None:
     """Print rows.
 
     Args:
         rows: which all have the same keys.
         form: a table, or an array of JSON objects.
+        zones: of the windows in a table, by job; that of rows without a job is at ``""``.
         without: what a table leaves out; it also leaves out what is nowhere anything.
     """
     if form == "json":
@@ -159,8 +176,9 @@ def printed(rows: list[Row], form: Form, without: frozenset[str] = frozenset()) 
         return
     if not rows:
         return
-    columns = [name for name in rows[0] if name not in without and any(row[name] not in (None, "") for row in rows)]
-    cells = [[_cell(name, row[name]) for name in columns] for row in rows]
+    shown = [_in_zone(row, zones) for row in rows]
+    columns = [name for name in shown[0] if name not in without and any(row[name] not in (None, "") for row in shown)]
+    cells = [[_cell(name, row[name]) for name in columns] for row in shown]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     numbers = {place for place, name in enumerate(columns) if all(_is_number(row[name]) for row in rows)}
     for texts in (columns, ["─" * width for width in widths], *cells):
@@ -171,15 +189,21 @@ def printed(rows: list[Row], form: Form, without: frozenset[str] = frozenset()) 
         click.echo("  ".join(parts).rstrip())
 
 
+def _in_zone(row: Row, zones: Mapping[str, dt.tzinfo]) -> Row:
+    """Show the window of a row in the time zone of its job."""
+    from esanalytics.jobs._log import span  # noqa: PLC0415  see above
+
+    window = row.get("window")
+    if not isinstance(window, str):
+        return row
+    return {**row, "window": span(window, zones.get(str(row.get("job", "")), dt.UTC))}
+
+
 def _is_number(value: object) -> bool:
     return value is None or type(value) in (int, float)
 
 
 def _cell(name: str, value: object) -> str:
-    from esanalytics.jobs._log import span  # noqa: PLC0415  see above
-
-    if name == "window" and isinstance(value, str):
-        return span(value)
     text = "".join(letter if letter.isprintable() else " " for letter in _text(value))
     return text if len(text) <= _LONGEST or name in ("path", "error") else text[: _LONGEST - 1] + "…"
 

@@ -142,6 +142,9 @@ class Call:
             runner = self._runner(job)
             for unit in units:
                 outcomes += self._unit(runner, unit)
+                if unit.planned is not None and unit.planned.left:
+                    named = {"job": unit.unit.job, "service": unit.unit.service}
+                    self.tell({**named, "phase": "left", "left": unit.planned.left})
             self._swept(job)
         return outcomes + self._told([replace(unit, due=()) for unit in units])
 
@@ -164,8 +167,6 @@ class Call:
             self.ledger.stamp("lost", _owner(unit.unit), stamps, anew=True)
         if unit.settled is not None:
             self.ledger.confirm(unit.unit, self.source.mark, self.source.position, but=unit.settled)
-        if unit.planned is not None and unit.planned.left:
-            self.tell({"job": unit.unit.job, "service": unit.unit.service, "phase": "left", "left": unit.planned.left})
 
     def _told(self, units: Iterable[_Unit]) -> list[Outcome]:
         """Tell what would be run, and where somebody asks by name, what is up to date."""
@@ -195,9 +196,12 @@ class Call:
         if self.wish.is_span:
             due, current = self._wished(job, unit, first, rows, stale.windows)
             return _Unit(unit, due, current)
-        phases = {key: row.phase for key, row in rows.items()}
+        freed = {key for key, row in rows.items() if _is_free(job, row)}
+        phases = {key: row.phase for key, row in rows.items() if key not in freed}
         gone_now = lost_of(considered, lost)
-        found = plan(job, unit, phases, now=self.now, first=first, coverage=coverage, stale=stale.windows)
+        found = plan(
+            job, unit, phases, now=self.now, first=first, coverage=None if freed else coverage, stale=stale.windows
+        )
         kept = [due.window.key for due in found.due] if not found.left else [one.key for one in stale.windows]
         settled = tuple(kept) if stale.settled else None
         current = tuple(considered[-1:]) if not found.due else ()
@@ -308,6 +312,12 @@ class Call:
 
 def _has_work(unit: _Unit) -> bool:
     return bool(unit.due) or unit.settled is not None or unit.is_new or unit.lost is not None
+
+
+def _is_free(job: Job, row: Row) -> bool:
+    """Tell whether a window was superseded in an output that is gone, or is another one now."""
+    gone = bool(row.path) and not Path(row.path).exists()
+    return row.phase == "superseded" and (gone or row.definition != job.definition)
 
 
 def _owner(unit: Unit) -> str:

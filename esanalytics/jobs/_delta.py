@@ -23,8 +23,8 @@ from esanalytics.errors import DestinationError
 from esanalytics.jobs._explaining import explained_text, explaining, other_columns
 from esanalytics.jobs._files import check_place
 from esanalytics.jobs._forms import as_rows, staged_types, window_columns
-from esanalytics.jobs._markers import WINDOWED, newer
-from esanalytics.jobs._marks import facts, is_of
+from esanalytics.jobs._markers import WINDOWED, fence
+from esanalytics.jobs._marks import end_of, facts, is_of
 from esanalytics.jobs._parts import make_folder
 from esanalytics.jobs._values import Mode, Published, Staged, Token
 
@@ -50,12 +50,14 @@ class DeltaOutput:
         mode: ``"replace"`` or ``"window"``.
         partition_by: columns that have folders of their own, where the table is made.
         engine: what reads the staged result.
+        fenced: as ``Target`` has it.
     """
 
     place: str
     mode: Mode
     partition_by: tuple[str, ...]
     engine: DuckDB
+    fenced: bool = True
 
     def find(self, token: Token) -> Published | None:
         """Return the table, where its newest commit of this window has this fingerprint."""
@@ -66,17 +68,20 @@ class DeltaOutput:
                 return None
             return Published(self.place, int(note["rows"]), 0, str(note["digest"]), tuple(table.file_uris()))
 
-    def check(self, columns: Mapping[str, str]) -> None:
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:
         """Refuse a place where there can be no such table.
 
         Raises:
             DestinationError: it may not be written, or the table has other columns.
+            NewerError: a newer window is there.
         """
         if self._local is not None:
             check_place(self._local / "_delta_log")
         with self._explaining():
             table = self._table()
             if table is not None:
+                if token is not None:
+                    self._fence(table, token)
                 self._compare(table, [*columns, *(WINDOWED if self.mode == "window" else ())])
 
     def publish(self, staged: Staged, token: Token) -> Published:
@@ -84,8 +89,9 @@ class DeltaOutput:
 
         Raises:
             DestinationError: they cannot be; the table is as it was.
+            NewerError: a newer window is there.
         """
-        self.check(staged.columns)
+        self.check(staged.columns, token)
         with self._explaining():
             if self._local is not None:
                 make_folder(self._local)
@@ -135,6 +141,10 @@ class DeltaOutput:
                 return note
         return None
 
+    def _fence(self, table: DeltaTable, token: Token) -> None:
+        if self.mode == "replace" and self.fenced:
+            fence(self.place, end_of(self._newest(table, token), token), token)
+
     def _compare(self, table: DeltaTable, wanted: list[str]) -> None:
         there = [field.name for field in table.schema().fields]
         if set(there) != set(wanted):
@@ -150,11 +160,8 @@ class DeltaOutput:
     def _commit(self, table: DeltaTable | None, staged: Staged, token: Token) -> None:
         app = f"{_NOTE}:{token.job}:{token.service}"
         version = 0 if table is None else (table.transaction_version(app) or 0)
-        if table is not None and self.mode == "replace":
-            note = self._newest(table, token)
-            end = "" if note is None else str(note["window"]).partition("/")[2]
-            if end > iso(token.window.end):
-                raise newer(self.place, end)
+        if table is not None:
+            self._fence(table, token)
         properties = CommitProperties(
             app_transactions=[Transaction(app, version + 1)],
             custom_metadata={_NOTE: json.dumps(facts(token, staged))},

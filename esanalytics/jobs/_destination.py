@@ -52,7 +52,7 @@ def destination(target: Target, engine: DuckDB) -> Destination:
     if target.format == "duckdb":
         from esanalytics.jobs._duckdb_file import DuckDBFile  # noqa: PLC0415  loaded where it is needed
 
-        return DuckDBFile(local(target.url), _table(target), target.mode, target.keys, engine)
+        return DuckDBFile(local(target.url), _table(target), target.mode, target.keys, engine, target.fenced)
     if target.format == "delta":
         return _delta(target, engine)
     return _files(target, engine)
@@ -122,7 +122,7 @@ def _table(target: Target) -> str:
 def _database(target: Target, engine: DuckDB) -> Destination:
     from esanalytics.jobs._sql import SqlTable  # noqa: PLC0415  loaded where it is needed
 
-    return SqlTable(target.url, _table(target), target.mode, target.keys, engine)
+    return SqlTable(target.url, _table(target), target.mode, target.keys, engine, target.fenced)
 
 
 def _delta(target: Target, engine: DuckDB) -> Destination:
@@ -130,7 +130,7 @@ def _delta(target: Target, engine: DuckDB) -> Destination:
 
     plain = target.url.removeprefix("delta:")
     place = plain if plain.startswith(_OBJECTS) else str(local(plain))
-    return DeltaOutput(place, target.mode, target.partition_by, engine)
+    return DeltaOutput(place, target.mode, target.partition_by, engine, target.fenced)
 
 
 def _files(target: Target, engine: DuckDB) -> Destination:
@@ -146,7 +146,7 @@ def _files(target: Target, engine: DuckDB) -> Destination:
     if not _is_single(target):
         from esanalytics.jobs._directories import Directory  # noqa: PLC0415  loaded where it is needed
 
-        return Directory(local(target.url), target.format, target.partition_by, engine)
+        return Directory(local(target.url), target.format, target.partition_by, engine, target.fenced)
     from esanalytics.jobs._files import File  # noqa: PLC0415  loaded where it is needed
 
-    return File(local(target.url), form(target, engine))
+    return File(local(target.url), form(target, engine), target.fenced)

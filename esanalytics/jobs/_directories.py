@@ -22,7 +22,8 @@ from esanalytics.jobs._exchange import exchange
 from esanalytics.jobs._explaining import explaining
 from esanalytics.jobs._files import check_place
 from esanalytics.jobs._forms import copy
-from esanalytics.jobs._marks import facts, is_of
+from esanalytics.jobs._markers import fence
+from esanalytics.jobs._marks import end_of, facts, is_of
 from esanalytics.jobs._parts import discard, make_folder, part, sweep_parts, sync_tree
 from esanalytics.jobs._values import Format, Published, Staged, Token
 
@@ -45,12 +46,14 @@ class Directory:
         format: of its files.
         partition_by: columns that have folders of their own in it.
         engine: what writes them.
+        fenced: as ``Target`` has it.
     """
 
     path: Path
     format: Format
     partition_by: tuple[str, ...]
     engine: DuckDB
+    fenced: bool = True
 
     def find(self, token: Token) -> Published | None:
         """Return the folder, where it is whole and of this job, service and window with this fingerprint."""
@@ -59,12 +62,15 @@ class Directory:
             return None
         return self._published(found)
 
-    def check(self, columns: Mapping[str, str]) -> None:
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:
         """Refuse a place where no such folder can be.
 
         Raises:
             DestinationError: it holds files of others, may not be written, or a column is not there.
+            NewerError: a newer window is there.
         """
+        if token is not None and self.fenced:
+            fence(str(self.path), end_of(_manifest(self.path), token), token)
         unknown = [name for name in self.partition_by if columns and name not in columns]
         if unknown or (columns and set(columns) <= set(self.partition_by)):
             raise DestinationError(
@@ -87,10 +93,11 @@ class Directory:
 
         Raises:
             DestinationError: it cannot be; the old one is as it was.
+            NewerError: a newer window is there.
         """
         made = part(self.path, token.run, "made")
         with explaining(str(self.path)):
-            self.check(staged.columns)
+            self.check(staged.columns, token)
             make_folder(self.path.parent)
             try:
                 discard(made)

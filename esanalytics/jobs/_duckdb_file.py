@@ -20,7 +20,7 @@ from esanalytics.errors import DestinationError
 from esanalytics.jobs._explaining import explaining, other_columns
 from esanalytics.jobs._files import check_place
 from esanalytics.jobs._forms import staged_types, table_source, window_columns
-from esanalytics.jobs._markers import COLUMNS, MARKERS, WINDOWED, newer, values, window_values
+from esanalytics.jobs._markers import COLUMNS, MARKERS, WINDOWED, fence, values, window_values
 from esanalytics.jobs._parts import make_folder
 from esanalytics.jobs._values import Mode, Published, Staged, Token
 
@@ -38,6 +38,7 @@ class DuckDBFile:
             is gone are removed, so the table is what the result is.
         keys: columns that tell rows apart.
         engine: what opens it, for as long as it takes.
+        fenced: as ``Target`` has it.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class DuckDBFile:
     mode: Mode
     keys: tuple[str, ...]
     engine: DuckDB
+    fenced: bool = True
 
     def find(self, token: Token) -> Published | None:
         """Return the table, where its marker is of this job, service and window with this fingerprint."""
@@ -58,11 +60,12 @@ class DuckDBFile:
             rows = at.run(f"SELECT row_count, digest FROM {at.name(MARKERS)} WHERE {where}", given)
         return Published(self._where, int(rows[0][0]), 0, str(rows[0][1]), (str(self.path),)) if rows else None
 
-    def check(self, columns: Mapping[str, str]) -> None:
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:
         """Refuse a place where there can be no such table.
 
         Raises:
             DestinationError: the file may not be written, somebody has it open, the table has other columns.
+            NewerError: a newer window is there.
         """
         check_place(self.path)
         missing = [name for name in self.keys if name not in columns]
@@ -72,6 +75,8 @@ class DuckDBFile:
         if not self.path.is_file():
             return
         with explaining(str(self.path)), self._open() as at:
+            if token is not None and at.columns(MARKERS):
+                self._fence(at, token)
             there = at.columns(self.table)
             wanted = [*columns, *(WINDOWED if self.mode == "window" else ())]
             if there and set(there) != set(wanted):
@@ -82,8 +87,9 @@ class DuckDBFile:
 
         Raises:
             DestinationError: they cannot be; the table is as it was.
+            NewerError: a newer window is there.
         """
-        self.check(staged.columns)
+        self.check(staged.columns, token)
         with explaining(str(self.path)):
             make_folder(self.path.parent)
             with self._open() as at:
@@ -178,14 +184,13 @@ class DuckDBFile:
         return query
 
     def _fence(self, at: _Attached, token: Token) -> None:
-        if self.mode == "window":
+        if self.mode == "window" or not self.fenced:
             return
         found = at.run(
             f"SELECT max(window_end) FROM {at.name(MARKERS)} WHERE output = ? AND job = ? AND service = ?",
             [self.table, token.job, token.service],
         )
-        if found[0][0] is not None and found[0][0] > iso(token.window.end):
-            raise newer(self._where, str(found[0][0]))
+        fence(self._where, found[0][0], token)
 
     def _mark(self, at: _Attached, staged: Staged, token: Token) -> None:
         markers = at.name(MARKERS)

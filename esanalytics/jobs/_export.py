@@ -97,7 +97,7 @@ def _target(
         raise DestinationError(shown(url), "an answer is no page", "choose another format")
     if mode == "window":
         raise DestinationError(shown(url), "a single export has no window", "choose replace or upsert")
-    return Target(url, known, mode, table, _names(key), _names(partition_by))
+    return Target(url, known, mode, table, _names(key), _names(partition_by), fenced=False)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

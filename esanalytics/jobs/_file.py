@@ -138,7 +138,9 @@ class Job:
             keys: the projection's, in case the file does not say.
         """
         url = self.output.render(unit, window, self.calendar.tz)
-        return Target(url, self.format, self.mode, self.table, self.keys or keys, self.partition_by)
+        return Target(
+            url, self.format, self.mode, self.table, self.keys or keys, self.partition_by, fenced=self.newest_only
+        )
 
 
 @dataclass(frozen=True, slots=True)

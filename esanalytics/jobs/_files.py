@@ -12,7 +12,8 @@ from esanalytics._disk import sync
 from esanalytics.errors import DestinationError
 from esanalytics.jobs._explaining import explaining
 from esanalytics.jobs._forms import Form
-from esanalytics.jobs._marks import mark, marked
+from esanalytics.jobs._markers import fence
+from esanalytics.jobs._marks import end_of, mark, marked, noted
 from esanalytics.jobs._parts import discard, make_folder, nearest_folder, part, sweep_parts
 from esanalytics.jobs._values import Published, Staged, Token
 
@@ -27,21 +28,26 @@ class File:
         path: where it is.
         form: what writes it; None: the staged file is taken as it is, and where it lies in the same folder it is
             renamed, so it is gone from there.
+        fenced: as ``Target`` has it.
     """
 
     path: Path
     form: Form | None
+    fenced: bool = True
 
     def find(self, token: Token) -> Published | None:
         """Return the file, where it is of this job, service and window with this fingerprint."""
         return marked(self.path, token)
 
-    def check(self, columns: Mapping[str, str]) -> None:  # noqa: ARG002  a file takes any
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:  # noqa: ARG002  it takes any
         """Refuse a place where no file can be.
 
         Raises:
             DestinationError: a folder is there, or the folder around it may not be written.
+            NewerError: a newer window is there.
         """
+        if token is not None:
+            self._fence(token)
         if self.path.is_dir():
             raise DestinationError(str(self.path), "it is a folder", "end it in a name, or add a slash")
         check_place(self.path)
@@ -51,7 +57,9 @@ class File:
 
         Raises:
             DestinationError: it cannot be; the old one is as it was.
+            NewerError: a newer window is there.
         """
+        self._fence(token)
         made = part(self.path, token.run, "made")
         with explaining(str(self.path)):
             try:
@@ -70,6 +78,10 @@ class File:
     def sweep(self, keep: Callable[[str], bool]) -> None:
         """Remove what runs that died have left beside it."""
         sweep_parts(self.path, keep)
+
+    def _fence(self, token: Token) -> None:
+        if self.fenced:
+            fence(str(self.path), end_of(noted(self.path), token), token)
 
     def _ready(self, staged: Staged, token: Token, made: Path) -> Path:
         if self.form is not None:

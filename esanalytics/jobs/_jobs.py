@@ -250,8 +250,8 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
     """Return what a process should end with.
 
     0: all is done, or nothing was due; 1: what was run failed; 2: the file, or the code that it names, is wrong; 3: all
-    that failed are checks; 4: some failed and some were made now, which those that were up to date are not; 75: another
-    process is at it; 124: it took too long; 130: somebody stopped it.
+    that failed are checks; 4: some jobs failed and others were done, which those that are up to date or superseded do
+    not count as; 75: another process is at it; 124: it took too long; 130: somebody stopped it.
     """
     found = list(outcomes)
     errors = [outcome.error for outcome in found if outcome.error is not None]
@@ -262,7 +262,7 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
         return 75 if errors else 0
     if all(isinstance(error, CheckError) for error in failed):
         return 3
-    if any(outcome.error is None and outcome.reason != "up to date" for outcome in found):
+    if any(one.error is None and one.phase != "superseded" and one.reason != "up to date" for one in found):
         return 4
     if all(isinstance(error, JobFileError) for error in failed):
         return 2

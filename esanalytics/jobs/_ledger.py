@@ -124,7 +124,9 @@ class Ledger:
                 facts + owner,
             )
 
-    def enter(self, run: str, phase: Phase, digest: str | None = None, *, path: str | None = None) -> None:
+    def enter(
+        self, run: str, phase: Phase, digest: str | None = None, *, path: str | None = None, alone: bool = False
+    ) -> None:
         """Note how far a run is.
 
         Args:
@@ -133,13 +135,14 @@ class Ledger:
             digest: of its rows, once it is known.
             path: of the output that it is about to replace. Windows of another calendar that are in it, and have a time
                 in common with the run's, are forgotten: they are not there any longer.
+            alone: whether the output holds one window; then newer ones are forgotten too.
         """
         with self._writing() as connection:
             connection.execute(
                 "UPDATE runs SET phase = ?, digest = coalesce(?, digest) WHERE run = ?", (phase, digest, run)
             )
             if path is not None:
-                _forget_replaced(connection, run, path)
+                _forget_replaced(connection, run, path, alone=alone)
 
     def end(self, run: str, phase: Phase, *, row: Row | None = None, error: BaseException | None = None) -> None:
         """Note how a run ended, and what its window is now, in one transaction.
@@ -147,7 +150,8 @@ class Ledger:
         Args:
             run: its id.
             phase: where it ended.
-            row: what the window is now; None: what it was, and a window that was never done gets the phase.
+            row: what the window is now; None: what it was, and a window that was never done gets the phase. A window
+                that was done stays so where its row says that it is superseded.
             error: what went wrong.
         """
         told = (str(error), type(error).__name__) if error is not None else (None, None)
@@ -161,6 +165,8 @@ class Ledger:
                 (phase, iso(now), iso(now), *came, *told, run),
             )
             if row is not None:
+                if row.phase == "superseded" and _is_done(connection, row):
+                    return
                 marks = ", ".join("?" * len(facts_of(row)))
                 connection.execute(f"INSERT OR REPLACE INTO windows({ROW}) VALUES ({marks})", facts_of(row))
                 return
@@ -271,15 +277,26 @@ class Ledger:
                 raise
 
 
-def _forget_replaced(connection: sqlite3.Connection, run: str, path: str) -> None:
-    """Forget windows that a run replaces by one of another length."""
+def _is_done(connection: sqlite3.Connection, row: Row) -> bool:
+    facts = facts_of(row)[:4]
+    found = connection.execute(
+        f"""SELECT 1 FROM windows WHERE job = ? AND service = ? AND start = ? AND "end" = ? AND phase IN {_GOOD}""",
+        facts,
+    )
+    return found.fetchone() is not None
+
+
+def _forget_replaced(connection: sqlite3.Connection, run: str, path: str, *, alone: bool) -> None:
+    """Forget windows that a run replaces by one of another length, or newer ones that are gone; they are due again."""
     found = connection.execute('SELECT job, service, start, "end" FROM runs WHERE run = ?', (run,)).fetchall()
     for job, service, start, end in found:
-        connection.execute(
-            """DELETE FROM windows WHERE job = ? AND service = ? AND start < ? AND "end" > ?
+        forgotten = connection.execute(
+            """DELETE FROM windows WHERE job = ? AND service = ? AND (start < ? OR ?) AND "end" > ?
             AND NOT (start = ? AND "end" = ?) AND path = ?""",
-            (job, service, end, start, start, end, path),
+            (job, service, end, alone, start, start, end, path),
         )
+        if forgotten.rowcount:
+            connection.execute("DELETE FROM units WHERE job = ? AND service = ?", (job, service))
 
 
 def _now() -> dt.datetime:

@@ -6,7 +6,7 @@ from esanalytics._instants import iso
 from esanalytics.errors import DestinationError
 from esanalytics.jobs._values import Staged, Token
 
-__all__ = ["COLUMNS", "MARKERS", "WINDOWED", "newer", "values", "window_values"]
+__all__ = ["COLUMNS", "MARKERS", "WINDOWED", "NewerError", "fence", "values", "window_values"]
 
 MARKERS = "_esanalytics_outputs"
 COLUMNS = (
@@ -41,6 +41,29 @@ def window_values(table: str, token: Token) -> tuple[str, str, str, str]:
     return table, token.job, token.service, iso(token.window.start)
 
 
-def newer(where: str, end: str) -> DestinationError:
-    """Tell that the rows of a newer window are there already."""
-    return DestinationError(where, f"it holds a newer window, which ends {end}", "run the newest window")
+class NewerError(DestinationError):
+    """A newer window is there, and stays. Args: where, when that window ends."""
+
+    def __str__(self) -> str:
+        where, end = self.args
+        return f"{where} holds a newer window, which ends {end}; to have an older one, remove it first"
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Whether it may go better the next time: no."""
+        return False
+
+
+def fence(where: str, end: object, token: Token) -> None:
+    """Keep an older window from taking the place of a newer one.
+
+    Args:
+        where: the output.
+        end: when the window ends that is there; None: it is not known.
+        token: of the window that is to come.
+
+    Raises:
+        NewerError: the one that is there is newer.
+    """
+    if end is not None and str(end) > iso(token.window.end):
+        raise NewerError(where, str(end))

@@ -9,10 +9,11 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from esanalytics.jobs._values import Published, Staged, Token
 
-__all__ = ["facts", "is_of", "mark", "marked"]
+__all__ = ["end_of", "facts", "is_of", "mark", "marked", "noted"]
 
 _NAME = "user.esanalytics"
 
@@ -44,15 +45,30 @@ def mark(path: Path, token: Token, staged: Staged) -> None:
             os.setxattr(path, _NAME, json.dumps(facts(token, staged)).encode())
 
 
-def marked(path: Path, token: Token) -> Published | None:
-    """Return a file, where it is of this job, service and window with this fingerprint."""
+def end_of(found: object, token: Token) -> str | None:
+    """Return when the window ends that facts are of; None: they are of another job or service, or there are none."""
+    if not isinstance(found, dict) or (found.get("job"), found.get("service")) != (token.job, token.service):
+        return None
+    return str(found.get("window", "")).partition("/")[2]
+
+
+def noted(path: Path) -> object:
+    """Return what is noted at a file; None: nothing is."""
     if not hasattr(os, "getxattr"):
         return None
     try:
-        found = json.loads(os.getxattr(path, _NAME))
-        size = path.stat().st_size
+        return json.loads(os.getxattr(path, _NAME))
     except (OSError, ValueError):
         return None
+
+
+def marked(path: Path, token: Token) -> Published | None:
+    """Return a file, where it is of this job, service and window with this fingerprint."""
+    found: Any = noted(path)
     if not is_of(found, token):
+        return None
+    try:
+        size = path.stat().st_size
+    except OSError:
         return None
     return Published(str(path), int(found["rows"]), size, str(found["digest"]), (str(path),))

@@ -42,7 +42,7 @@ class Object:
         """Return None: an object says nothing of which run it is, so it is put there again."""
         return None
 
-    def check(self, columns: Mapping[str, str]) -> None:  # noqa: ARG002  an object takes any
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:  # noqa: ARG002  it takes any
         """Refuse a place that cannot be reached.
 
         Raises:

@@ -20,6 +20,7 @@ __all__ = ["GOOD", "Coverage", "Due", "Planned", "chosen", "covering", "next_due
 GOOD: tuple[Phase, ...] = ("done", "empty")
 """How a window ended that need not be run again."""
 
+_SETTLED: tuple[Phase, ...] = (*GOOD, "superseded")
 _UNFINISHED: tuple[Phase, ...] = ("folding", "checking", "publishing", "interrupted")
 _COUNTED = 10_000
 _LEAST = dt.timedelta(microseconds=1)
@@ -218,7 +219,7 @@ def _newest(
 ) -> tuple[list[Window], int, dt.datetime]:
     missed = (window for window in windows(job.calendar, since, last.start) if phases.get(window.key) not in GOOD)
     skipped = 0 if job.newest_only else sum(1 for _ in islice(missed, _COUNTED))
-    if since >= last.end or phases.get(last.key) in GOOD:
+    if since >= last.end or phases.get(last.key) in _SETTLED:
         return [], skipped, last.end
     if job.catchup == "none" and not _fresh(job, last, now):
         return [], skipped + 1, last.end

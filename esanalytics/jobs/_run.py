@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from esanalytics._instants import iso
 from esanalytics.errors import CheckError, JobError, JobFileError, JobTimeoutError
 from esanalytics.jobs._checks import Verdict, examine
 from esanalytics.jobs._code import code_digest, stamp_of
@@ -24,6 +25,7 @@ from esanalytics.jobs._destination import destination, local, shown, staging
 from esanalytics.jobs._explaining import explaining
 from esanalytics.jobs._file import Job
 from esanalytics.jobs._ledger import Ledger, Row
+from esanalytics.jobs._markers import NewerError, fence
 from esanalytics.jobs._notify import tell_of
 from esanalytics.jobs._parts import discard, make_folder
 from esanalytics.jobs._plan import GOOD, Due
@@ -146,6 +148,8 @@ class Runner:
                 one = _One(self, due, run, deadline, began, place)
                 row, published = one.export()
                 self.ledger.end(run, row.phase, row=row)
+        except NewerError as newer:
+            return self._superseded(due, run, attempt, began, newer)
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             self.ledger.end(run, phase_of(error), error=error)
             if not isinstance(error, Exception):
@@ -156,6 +160,15 @@ class Runner:
                 due.unit, due.window, row.phase, due.reason, run, row.rows, _since(began), None, published
             )
         self.tell(facts_of(outcome, attempt))
+        return outcome
+
+    def _superseded(self, due: Due, run: str, attempt: int, began: float, newer: NewerError) -> Outcome:
+        """Write down that the output holds a newer window, and stays as it is; that is no error."""
+        path = _path(self.job.target(due.unit, due.window))
+        row = Row(due.unit, due.window, "superseded", run, definition=self.job.definition, path=path)
+        self.ledger.end(run, row.phase, row=row)
+        outcome = Outcome(due.unit, due.window, row.phase, due.reason, run, None, _since(began))
+        self.tell({**facts_of(outcome, attempt), "newer": newer.args[1]})
         return outcome
 
     def _give_up(self, due: Due, run: str, attempt: int, began: float, error: JobTimeoutError) -> None:
@@ -193,11 +206,12 @@ class _One:
         runner, due, job = self.runner, self.due, self.job
         token = Token(due.unit.job, due.unit.service, due.window, self.run, self._fingerprint())
         target = job.target(due.unit, due.window, self._keys())
+        self._fence(target, token)
         place = destination(target, runner.source.engine)
         place.sweep(lambda run: run == self.run)
         path = staging(target, self.run, runner.folder / "stage")
         try:
-            staged = self._staged(target, place, path)
+            staged = self._staged(target, place, path, token)
             verdict = self._examined(target, staged)
             row = self._row(target, staged, token.fingerprint, verdict)
             if staged.rows == 0 and job.on_empty == "skip" and not job.notebook:
@@ -205,13 +219,23 @@ class _One:
             self.deadline.check()
             if job.mode != "window":  # else it replaces rows of its own alone
                 runner.ledger.claim(_claimed(target), job.name)
-            runner.ledger.enter(self.run, "publishing", staged.digest, path=_path(target))
+            runner.ledger.enter(self.run, "publishing", staged.digest, path=_path(target), alone=target.fenced)
             self._told("publishing", rows=staged.rows)
             published = self._published(place, staged, token)
         finally:
             discard(path)
         discard(_rejected(target, due, runner.folder))
         return row("done", published), published
+
+    def _fence(self, target: Target, token: Token) -> None:
+        """Keep an older window from taking the place of a newer one that the ledger knows of, while that is there."""
+        if not target.fenced:
+            return
+        path = _path(target)
+        for row in self.runner.ledger.rows(self.due.unit).values():
+            same = row.path == path and bool(path or row.definition == self.job.definition)
+            if row.phase == "done" and same and (not path or Path(path).exists()):
+                fence(shown(target.url), iso(row.window.end), token)
 
     def _fingerprint(self) -> str:
         runner = self.runner
@@ -222,21 +246,21 @@ class _One:
         log = self.runner.source.of(self.job.services_of(self.due.unit))
         return () if self.job.notebook or self.job.keys else self.runner.question.keys(log)
 
-    def _staged(self, target: Target, place: Destination, path: Path) -> Staged:
+    def _staged(self, target: Target, place: Destination, path: Path, token: Token) -> Staged:
         """Compute the result, once it is clear that it could be written."""
         runner = self.runner
         self._told("folding")
         if self.job.notebook:
             from esanalytics.jobs._report import report  # noqa: PLC0415  an extra
 
-            place.check({})
+            place.check({}, token)
             make_folder(path.parent)
             rejected = _rejected(target, self.due, runner.folder)
             with explaining(shown(target.url)):
                 return report(self.job, self.due.window, runner.source.file.store, path, rejected, self.deadline.left)
         log = runner.source.of(self.job.services_of(self.due.unit))
         result = runner.question.over(log, self.due.window)
-        place.check(result.types)
+        place.check(result.types, token)
         with explaining(shown(target.url)):
             make_folder(path.parent)
             staged = stage(result, path, runner.source.engine, self.deadline.watch)

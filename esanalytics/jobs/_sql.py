@@ -15,7 +15,7 @@ from esanalytics.errors import DestinationError
 from esanalytics.jobs._destination import shown
 from esanalytics.jobs._explaining import explaining, other_columns
 from esanalytics.jobs._files import check_place
-from esanalytics.jobs._markers import MARKERS, WINDOWED, newer, values, window_values
+from esanalytics.jobs._markers import MARKERS, WINDOWED, fence, values, window_values
 from esanalytics.jobs._parts import make_folder
 from esanalytics.jobs._sql_rows import marker_table, replace_rows, staged_rows, staged_table, upsert_rows
 from esanalytics.jobs._values import Mode, Published, Staged, Token
@@ -44,6 +44,7 @@ class SqlTable:
             is gone are removed, so the table is what the result is.
         keys: columns that tell rows apart.
         engine: what reads the staged result.
+        fenced: as ``Target`` has it.
     """
 
     url: str
@@ -51,6 +52,7 @@ class SqlTable:
     mode: Mode
     keys: tuple[str, ...]
     engine: DuckDB
+    fenced: bool = True
 
     def find(self, token: Token) -> Published | None:
         """Return the table, where its marker is of this job, service and window with this fingerprint."""
@@ -59,11 +61,12 @@ class SqlTable:
             return None
         return Published(self._where, int(found["row_count"]), 0, str(found["digest"]))
 
-    def check(self, columns: Mapping[str, str]) -> None:
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:
         """Refuse a place where there can be no such table.
 
         Raises:
             DestinationError: the database cannot be reached, or the table has other columns.
+            NewerError: a newer window is there.
         """
         missing = [name for name in self.keys if name not in columns]
         if missing:
@@ -75,6 +78,8 @@ class SqlTable:
             if not file.exists():
                 return
         with self._explaining(), self._database() as database, database.connect() as connection:
+            if token is not None and sa.inspect(connection).has_table(MARKERS, schema=self._name[0]):
+                self._fence(connection, marker_table(sa.MetaData(), self._name[0]), token)
             self._compare(connection, [*columns, *(WINDOWED if self.mode == "window" else ())])
 
     def publish(self, staged: Staged, token: Token) -> Published:
@@ -82,6 +87,7 @@ class SqlTable:
 
         Raises:
             DestinationError: they cannot be; the table is as it was.
+            NewerError: a newer window is there.
         """
         published = Published(self._where, staged.rows, 0, staged.digest)
         with self._explaining():
@@ -180,13 +186,11 @@ class SqlTable:
         self._mark(connection, markers, staged, token)
 
     def _fence(self, connection: sa.Connection, markers: sa.Table, token: Token) -> None:
-        if self.mode == "window":
+        if self.mode == "window" or not self.fenced:
             return
         same = zip(("output", "job", "service"), window_values(self._name[1], token)[:3], strict=True)
         query = sa.select(sa.func.max(markers.c.window_end)).where(*(markers.c[name] == value for name, value in same))
-        end = connection.execute(query).scalar()
-        if end is not None and end > iso(token.window.end):
-            raise newer(self._where, end)
+        fence(self._where, connection.execute(query).scalar(), token)
 
     def _mark(self, connection: sa.Connection, markers: sa.Table, staged: Staged, token: Token) -> None:
         given = values(self._name[1], token, staged)

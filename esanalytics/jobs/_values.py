@@ -109,6 +109,7 @@ class Target:
         table: in a database.
         keys: columns that tell rows apart, for ``upsert``.
         partition_by: columns that have folders of their own.
+        fenced: whether an older window of a job does not take the place of a newer one.
     """
 
     url: str
@@ -117,6 +118,7 @@ class Target:
     table: str | None = None
     keys: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
+    fenced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ class Outcome:
     Attributes:
         unit: of what.
         window: of when.
-        phase: where it ended; ``"done"`` and ``"empty"`` are good.
+        phase: where it ended; ``"done"`` and ``"empty"`` are good; ``"superseded"``: the output holds a newer window,
+            and stays as it is.
         reason: why it was run, or was not.
         run: its id.
         rows: how many; None where it did not come so far.
@@ -188,11 +191,12 @@ class Destination(Protocol):
     def find(self, token: Token) -> Published | None:
         """Return what is there of this job, service and window with this fingerprint; None: nothing is."""
 
-    def check(self, columns: Mapping[str, str]) -> None:
+    def check(self, columns: Mapping[str, str], token: Token | None = None) -> None:
         """Refuse cheaply, before anything is computed, what could not be written.
 
         Raises:
             DestinationError: there is no such folder, it may not be written, the table has other columns.
+            NewerError: a newer window than the token's is there.
         """
 
     def publish(self, staged: Staged, token: Token) -> Published:
@@ -200,6 +204,7 @@ class Destination(Protocol):
 
         Raises:
             DestinationError: it cannot be; the old output is as it was.
+            NewerError: a newer window than the token's is there.
         """
 
     def sweep(self, keep: Callable[[str], bool]) -> None:

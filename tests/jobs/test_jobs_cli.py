@@ -110,7 +110,7 @@ def test_the_jobs_are_listed_with_their_next_times(run):
 def test_what_would_be_run_is_shown(run, here):
     found = json.loads(run("due", "--json", "--now", NOW).stdout)
     assert [(one["job"], one["reason"]) for one in found] == [("daily", "due")] * 3
-    assert "2026-03-03/2026-03-04" in run("due", "--now", NOW).stdout
+    assert "daily  2026-03-03  due" in run("due", "--now", NOW).stdout
     dry = run("run", "--dry-run", "--now", NOW)
     assert (dry.exit_code, dry.stderr) == (0, "3 to be run\n")
     assert dry.stdout.count("planned") == 3
@@ -146,6 +146,29 @@ def test_each_step_is_told_as_json(run):
     assert [line["rows"] for line in lines[1:3]] == [1, 1]
 
 
+def test_what_is_left_is_told_by_job_and_in_the_end(run):
+    few = DAILY + "max_catchup = 2\n"
+    first = run("run", "--now", NOW, text=few).stderr.splitlines()
+    assert [first[-2].partition(" ")[2], first[-1]] == ["daily: 1 window is left; run again", "2 done, 1 left"]
+    assert run("run", "--now", NOW).stderr.splitlines()[-1] == "1 done"
+
+
+def test_windows_are_shown_in_the_time_zone_of_their_job(run):
+    zoned = DAILY + 'tz = "Europe/Berlin"\n'
+    assert "daily  2026-03-01  due" in run("due", "--now", NOW, text=zoned).stdout
+    assert "2026-02-28T23:00:00.000000Z/" in run("due", "--json", "--now", NOW).stdout
+    assert " daily 2026-03-01 done" in run("run", "--now", NOW).stderr
+    assert "daily  2026-03-03" in run("status", "--now", NOW).stdout
+    assert " 2026-03-02 " in run("history", "daily").stdout
+    assert "T23:00" not in run("history", "daily").stdout
+    assert "T23:00:00.000000Z" in run("history", "daily", "--json").stdout
+
+
+def test_the_exit_codes_are_told_in_plain_words(run):
+    words = " ".join(run("run", "--help").stdout.split())
+    assert "4 some jobs failed and others were done;" in words
+
+
 def test_quiet_is_quiet(run):
     done = run("run", "--quiet", "--now", NOW)
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
@@ -159,7 +182,7 @@ def test_status_tells_what_is_stale(run):
     run("run", "--now", NOW)
     fine = run("status", "--fail-if-stale", "26h", "--now", NOW)
     assert (fine.exit_code, fine.stderr) == (0, "")
-    assert "2026-03-03/2026-03-04  12h" in fine.stdout
+    assert "2026-03-03  12h" in fine.stdout
     late = run("status", "--json", "--fail-if-stale", "26h", "--now", "2026-03-06T12:00")
     assert late.exit_code == 1
     assert late.stderr == "stale: daily, the newest window ended 2 days, 12:00:00 ago\n"
@@ -342,8 +365,8 @@ def on_terminal(*args):
 @pytest.mark.usefixtures("here")
 def test_a_terminal_shows_what_is_being_run():
     written = on_terminal("run", "--now", NOW)
-    assert "(2/3) daily 2026-03-02/2026-03-03 folding" in written
-    assert "(3/3) daily 2026-03-03/2026-03-04 publishing" in written
+    assert "(2/3) daily 2026-03-02 folding" in written
+    assert "(3/3) daily 2026-03-03 publishing" in written
     shown = written.replace("\r\n", "\n").split("\n")
     left = [line.rpartition("\x1b[K")[2] for line in shown]
     assert [line.split(" ")[3] for line in left[:3]] == ["done"] * 3

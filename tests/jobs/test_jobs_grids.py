@@ -72,7 +72,9 @@ def test_from_days_to_hours_and_back_is_one_clean_run(tmp_path, kind):
 
 
 def test_one_window_within_an_old_one_takes_all_of_that_away(tmp_path):
-    finish(shop(tmp_path, text("duckdb", "1d")))
+    jobs = shop(tmp_path, text("duckdb", "1d"))
+    finish(jobs)
+    assert jobs.run_due(now=EVENING) == []
     jobs_of(tmp_path, text("duckdb", "6h")).run(
         "made", since="2026-03-02T06:00Z", until="2026-03-02T12:00Z", now=EVENING
     )
