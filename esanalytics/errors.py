@@ -244,7 +244,7 @@ class JobError(EsAnalyticsError):
 
     def __str__(self) -> str:
         job, reason, remedy = (*self.args, "", "", "")[:3]
-        return f"job {job!r}: {reason}" + (f"; {remedy}" if remedy else "")
+        return (f"job {job!r}: " if job else "") + f"{reason}" + (f"; {remedy}" if remedy else "")
 
 
 class JobFileError(JobError, ValueError):
@@ -282,8 +282,10 @@ class CheckError(JobError):
 
     def __str__(self) -> str:
         job, failed, kept = (*self.args, "", (), "")[:3]
-        told = ", ".join(f"{check} ({found})" for check, found in failed)
-        return f"job {job!r}: failed {told}; the old output stays" + (f", the rejected one is {kept}" if kept else "")
+        told = (
+            (f"job {job!r}: " if job else "") + "failed " + ", ".join(f"{check} ({found})" for check, found in failed)
+        )
+        return f"{told}; the old output stays" + (f", the rejected one is {kept}" if kept else "")
 
 
 class SpanError(JobError, ValueError):

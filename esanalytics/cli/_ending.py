@@ -17,13 +17,15 @@ import click
 
 from esanalytics.errors import EsAnalyticsError, StoreNotFoundError
 
-__all__ = ["Failure", "Unheard", "ended", "say", "terminated"]
+__all__ = ["Failure", "Unheard", "ended", "interrupted_as", "say", "terminated"]
 
 _FAILED, _INTERRUPTED = 1, 130
 _QUERY_INTERRUPTED = "Query interrupted"
 """What DuckDB raises as a RuntimeError in place of KeyboardInterrupt."""
 _GRACE = 1.0
 """Seconds in which an interrupted run may end by itself."""
+_LAST_WORDS = {"interrupted": b"interrupted\n"}
+"""What is said of a run that does not end by itself."""
 _CODES = {signal.SIGINT: _INTERRUPTED, signal.SIGTERM: _INTERRUPTED}
 """What a run ends with that does not end by itself; signals are the whole process's, and so is this."""
 
@@ -128,6 +130,17 @@ def terminated() -> Iterator[threading.Event]:
 
 
 @contextmanager
+def interrupted_as(words: str) -> Iterator[None]:
+    """Say this of a run that does not end by itself when it is interrupted in the block."""
+    before = _LAST_WORDS["interrupted"]
+    _LAST_WORDS["interrupted"] = f"{words}\n".encode()
+    try:
+        yield
+    finally:
+        _LAST_WORDS["interrupted"] = before
+
+
+@contextmanager
 def _told_warnings() -> Iterator[None]:
     """Say warnings as messages are said, without the line of code that they come from."""
     with warnings.catch_warnings():
@@ -159,6 +172,6 @@ def _watch(reading: int) -> None:
         ready, _, _ = select.select([reading], [], [], _GRACE)
         if ready and not os.read(reading, 1):
             break
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _LAST_WORDS["interrupted"])
         os._exit(_CODES[signal.Signals(arrived[0])])
     os.close(reading)

@@ -7,21 +7,24 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from esanalytics.cli._ending import say, terminated
+from esanalytics.cli._ending import interrupted_as, say, terminated
 from esanalytics.cli._groups import InOrder
 from esanalytics.cli._jobs_live import Live
 from esanalytics.cli._jobs_show import (
     Form,
     blocks,
     due_rows,
+    duration,
     job_rows,
     outcome_rows,
     printed,
@@ -29,9 +32,11 @@ from esanalytics.cli._jobs_show import (
     status_rows,
     zones_of,
 )
+from esanalytics.cli._jobs_words import in_shell, say_here
 from esanalytics.cli._words import applied, durations, examples, instants
 from esanalytics.errors import (
     CheckError,
+    EsAnalyticsError,
     JobError,
     JobFileError,
     JobTimeoutError,
@@ -43,26 +48,50 @@ from esanalytics.errors import (
 
 if TYPE_CHECKING:  # loaded when a command runs: cronsim and the ledger are not for those who want the help
     from esanalytics.jobs import Jobs, Outcome
+    from esanalytics.jobs._status import Status
 
 __all__ = ["jobs"]
 
 _CODES = (
     "Exit codes: 0 done, or nothing was due; 1 a job failed; 2 called wrongly, or the file is wrong; 3 checks failed; "
-    "4 some jobs failed and others were done; 75 another run is at it; 124 timed out; 130 interrupted."
+    "4 some jobs failed and others were done; 75 another run is at it, and nothing was done; 124 timed out; "
+    "130 interrupted."
 )
-_FILE_WRONG, _FAILED, _CHECKS, _LOCKED, _TIMED_OUT = 2, 1, 3, 75, 124
+_FILE_WRONG, _FAILED, _CHECKS, _LOCKED, _TIMED_OUT, _INTERRUPTED = 2, 1, 3, 75, 124, 130
+_GRACE = 0.5
+"""Seconds in which a watch whose time is over may end by itself."""
 
 Command = Callable[..., None]
+LogForm = Literal["text", "json"]
 
 
 @contextmanager
-def _coded() -> Iterator[None]:
+def _coded(form: LogForm = "text") -> Iterator[None]:
     """End with the exit code of what goes wrong."""
     try:
         yield
-    except JobError as error:
-        say("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
-        click.get_current_context().exit(_code(error))
+    except EsAnalyticsError as error:
+        if form == "text" and not isinstance(error, JobError):
+            raise
+        _said(form, error)
+        click.get_current_context().exit(_code(error) if isinstance(error, JobError) else _FAILED)
+
+
+def _said(form: LogForm, error: Exception) -> None:
+    """Say what went wrong."""
+    told = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    facts = {"phase": "failed", "error": told, "error_type": type(error).__name__}
+    _tell(form, facts, f"error: {told}")
+
+
+def _tell(form: LogForm, facts: Mapping[str, object], text: str) -> None:
+    """Say something that is no step of a run: to people the text, to programs the facts."""
+    if form == "text":
+        say_here(text)
+        return
+    from esanalytics.jobs._log import line  # noqa: PLC0415  see above
+
+    say_here(line("json", dt.datetime.now(dt.UTC), facts))
 
 
 def _code(error: JobError) -> int:
@@ -75,22 +104,22 @@ def _code(error: JobError) -> int:
     return _TIMED_OUT if isinstance(error, JobTimeoutError) else _FAILED
 
 
-def _loaded(ctx: click.Context) -> Jobs:
+def _loaded(ctx: click.Context, form: LogForm = "text") -> Jobs:
     from esanalytics.jobs import load  # noqa: PLC0415  see above
 
-    return load(ctx.obj, overdue=_end)
+    return load(ctx.obj, overdue=partial(_end, form))
 
 
-def _end(error: JobTimeoutError) -> None:
+def _end(form: LogForm, error: JobTimeoutError) -> None:
     """End at once, for what is run cannot be stopped; the ledger knows already, and no output is ever half there."""
     with suppress(OSError, ValueError):
-        say(f"error: {error}")
+        _said(form, error)
         sys.stdout.flush()
     os._exit(_TIMED_OUT)
 
 
 @contextmanager
-def _logged(loaded: Jobs, form: Literal["text", "json"], *, quiet: bool) -> Iterator[Jobs]:
+def _logged(loaded: Jobs, form: LogForm, *, quiet: bool) -> Iterator[Jobs]:
     """Let jobs tell of each step; on a terminal, also of what is being run."""
     from esanalytics.jobs._log import Log  # noqa: PLC0415  see above
 
@@ -99,10 +128,10 @@ def _logged(loaded: Jobs, form: Literal["text", "json"], *, quiet: bool) -> Iter
         return
     zones = zones_of(loaded.file)
     if form == "json" or not sys.stderr.isatty():
-        yield replace(loaded, tell=Log(say, form, zones=zones))
+        yield replace(loaded, tell=Log(say_here, form, zones=zones))
         return
     with Live(lambda text: click.echo(text, err=True, nl=False)) as live:
-        yield replace(loaded, tell=Log(live.say, show=live.show, zones=zones))
+        yield replace(loaded, tell=Log(lambda text: live.say(in_shell(text)), show=live.show, zones=zones))
 
 
 _NOW = click.option("--now", type=instants, hidden=True, help="Take this for the time.")
@@ -182,10 +211,17 @@ def due(ctx: click.Context, form: Form, now: dt.datetime | None) -> None:
     """
     with _coded():
         loaded = _loaded(ctx)
-        found = loaded.due(now=now)
-        printed(due_rows(found), form, zones_of(loaded.file))
+        left: dict[tuple[str, str], int] = {}
+
+        def tell(facts: Mapping[str, Any]) -> None:
+            left[facts["job"], facts["service"]] = facts["left"]
+
+        found = replace(loaded, tell=tell).due(now=now)
+        printed(due_rows(found, left), form, zones_of(loaded.file), frozenset({"left"}))
         if not found:
             say(_nothing(ctx, now))
+        elif left:
+            say(f"{len(found):,} to be run, {sum(left.values()):,} left for later calls")
 
 
 def _nothing(ctx: click.Context, now: dt.datetime | None, names: Iterable[str] = ()) -> str:
@@ -231,7 +267,7 @@ def run(  # noqa: PLR0913  one for each option
     dry_run: bool,
     wait: dt.timedelta | None,
     now: dt.datetime | None,
-    log_format: Literal["text", "json"],
+    log_format: LogForm,
     quiet: bool,
 ) -> None:
     """Run what is due.
@@ -241,11 +277,11 @@ def run(  # noqa: PLR0913  one for each option
     """
     from esanalytics.jobs._jobs import exit_code  # noqa: PLC0415  see above
 
-    with _coded(), _stopping():
+    with _coded(log_format), _stopping(), _interrupts(log_format):
         for option, text in (("--since", since), ("--until", until)):
             _refuse_no_instant(option, text)
         left: list[int] = []
-        with _logged(_loaded(ctx), log_format, quiet=quiet or dry_run) as loaded:
+        with _logged(_loaded(ctx, log_format), log_format, quiet=quiet or dry_run) as loaded:
 
             def tell(facts: Mapping[str, Any]) -> None:
                 left.append(facts.get("left", 0))
@@ -257,9 +293,10 @@ def run(  # noqa: PLR0913  one for each option
         if dry_run:
             printed(outcome_rows(found), "table", zones_of(loaded.file))
         if quiet:
-            _complain(found)
+            _complain(found, log_format)
         else:
-            _summarise(ctx, found, names, now, sum(left))
+            counts = _counts(found, sum(left))
+            _tell(log_format, {"phase": "summary", **counts}, _summary(counts) or _idle(ctx, counts, names, now))
     ctx.exit(exit_code(found))
 
 
@@ -272,28 +309,52 @@ def _refuse_no_instant(option: str, text: str | None) -> None:
             raise
 
 
-def _complain(outcomes: Iterable[Outcome]) -> None:
+def _complain(outcomes: Iterable[Outcome], form: LogForm) -> None:
     """Say what went wrong, also to those who want quiet."""
     for outcome in outcomes:
         if outcome.error is not None:
-            say(f"error: {outcome.error}")
+            _said(form, outcome.error)
 
 
-def _summarise(
-    ctx: click.Context, outcomes: list[Outcome], names: tuple[str, ...], now: dt.datetime | None, left: int
-) -> None:
-    """Say what came of it."""
-    failed = sum(1 for outcome in outcomes if outcome.error is not None)
+def _counts(outcomes: list[Outcome], left: int) -> dict[str, int]:
+    """Count what came of it."""
+    refused = sum(1 for outcome in outcomes if outcome.phase == "refused")
+    failed = sum(1 for outcome in outcomes if outcome.error is not None) - refused
     current = sum(1 for outcome in outcomes if outcome.reason == "up to date")
     planned = sum(1 for outcome in outcomes if outcome.phase == "planned")
-    passed = sum(1 for outcome in outcomes if outcome.phase == "superseded")
-    done = len(outcomes) - failed - current - planned - passed
-    if not (failed or done or planned or passed):
-        say(_nothing(ctx, now, names) if not current else f"up to date; {_nothing(ctx, now, names)}")
+    passed = sum(1 for outcome in outcomes if outcome.phase == "superseded" and outcome.reason != "up to date")
+    done = len(outcomes) - refused - failed - current - planned - passed
+    counts = {"done": done, "failed": failed, "refused": refused, "superseded": passed, "up to date": current}
+    return {**counts, "to be run": planned, "left": left}
+
+
+def _summary(counts: Mapping[str, int]) -> str:
+    """Write what came of it; empty: nothing did."""
+    if not any(count for what, count in counts.items() if what not in ("up to date", "left")):
+        return ""
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _idle(ctx: click.Context, counts: Mapping[str, int], names: tuple[str, ...], now: dt.datetime | None) -> str:
+    nothing = _nothing(ctx, now, names)
+    return f"up to date; {nothing}" if counts["up to date"] else nothing
+
+
+@contextmanager
+def _interrupts(form: LogForm) -> Iterator[None]:
+    """Tell programs of an interrupt in their form; people are told by whoever ends the program."""
+    if form == "text":
+        yield
         return
-    counts = {"done": done, "failed": failed, "superseded": passed, "up to date": current, "to be run": planned}
-    counts["left"] = left
-    say(", ".join(f"{count} {what}" for what, count in counts.items() if count))
+    try:
+        with interrupted_as('{"phase": "interrupted"}'), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _tell(
+                form, {"phase": "warning", "error": str(message)}, ""
+            )
+            yield
+    except KeyboardInterrupt:
+        _tell(form, {"phase": "interrupted"}, "")
+        click.get_current_context().exit(_INTERRUPTED)
 
 
 @contextmanager
@@ -315,33 +376,47 @@ def _stopping(asked: threading.Event | None = None) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@jobs.command(epilog=examples("esanalytics jobs status", "esanalytics jobs status --json"))
+@jobs.command(epilog=examples("esanalytics jobs status", "esanalytics jobs status daily --json"))
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @_JSON
 @click.option(
     "--fail-if-stale",
     "limit",
     type=durations,
     metavar="DURATION",
-    help="End with code 1 where the newest window of a job that is enabled ended longer ago, such as 26h, or none is "
+    help="End with code 1 where a window of a job that is enabled has been due for longer, such as 26h, and is not "
     "done.",
 )
 @_NOW
 @click.pass_context
-def status(ctx: click.Context, form: Form, limit: dt.timedelta | None, now: dt.datetime | None) -> None:
-    """Show how each job is: newest window, last error, next time.
+def status(
+    ctx: click.Context, names: tuple[str, ...], form: Form, limit: dt.timedelta | None, now: dt.datetime | None
+) -> None:
+    """Show how each job is: newest window, open ones, last error, next time.
 
-    Nothing but the ledger is read.
+    NAME is a job; without one, all are shown. A window is open when it is due and not done; "overdue" is for how long
+    the oldest has been. The store is read only for jobs that were never run.
     """
     at = now or dt.datetime.now(dt.UTC)
     with _coded():
         loaded = _loaded(ctx)
-        found = loaded.status(now=at)
+        found = loaded.status(*names, now=at)
         printed(status_rows(found), form, zones_of(loaded.file), frozenset({"enabled", "path"}))
-        stale = [one for one in found if limit is not None and one.enabled and (one.age is None or one.age > limit)]
+        stale = [one for one in found if one.enabled and limit is not None and _is_stale(one, limit)]
         for one in stale:
-            told = f"the newest window ended {one.age} ago" if one.age is not None else "no window is done"
-            say(f"stale: {':'.join(part for part in (one.unit.job, one.unit.service) if part)}, {told}")
+            say(f"stale: {':'.join(part for part in (one.unit.job, one.unit.service) if part)}, {_open(one)}")
     ctx.exit(_FAILED if stale else 0)
+
+
+def _is_stale(found: Status, limit: dt.timedelta) -> bool:
+    return found.open > 0 and (found.overdue is None or found.overdue > limit)
+
+
+def _open(found: Status) -> str:
+    if found.overdue is None:
+        return "nothing was ever run, and the store cannot be read"
+    windows = "1 window is" if found.open == 1 else f"{found.open:,} windows are"
+    return f"{windows} open, the oldest due for {duration(found.overdue)}"
 
 
 @jobs.command(epilog=examples("esanalytics jobs history daily", "esanalytics jobs history daily --limit 5 --json"))
@@ -371,7 +446,7 @@ def validate(ctx: click.Context) -> None:
     with _coded():
         loaded = _loaded(ctx)
         for warning in loaded.validate():
-            say(f"warning: {warning}")
+            say_here(f"warning: {warning}")
         count = len(loaded.file.jobs) + len(loaded.file.ingests)
         say(f"{ctx.obj} is valid: {count} {'job' if count == 1 else 'jobs'}")
 
@@ -380,20 +455,41 @@ def validate(ctx: click.Context) -> None:
 @click.option("--for", "span", type=durations, metavar="DURATION", help="End after so long; by default never.")
 @_logging
 @click.pass_context
-def watch(ctx: click.Context, span: dt.timedelta | None, *, log_format: Literal["text", "json"], quiet: bool) -> None:
+def watch(ctx: click.Context, span: dt.timedelta | None, *, log_format: LogForm, quiet: bool) -> None:
     """Run what is due, again and again.
 
     For where nothing else calls "jobs run". It ends with code 0 when it gets SIGTERM, with 130 at Ctrl-C, and with 124
-    where a run has used up its time and cannot be stopped. What is being run then is made again the next time.
+    where a run has used up its time and cannot be stopped. What is being run then, or when the time of --for is over,
+    is made again the next time.
     """
-    with _coded(), terminated() as asked, _stopping(asked):
+    with _coded(log_format), _interrupts(log_format), terminated() as asked, _stopping(asked):
         stop = threading.Event()
-        if span is not None:
-            timer = threading.Timer(span.total_seconds(), stop.set)
-            timer.daemon = True
-            timer.start()
-        with _logged(_loaded(ctx), log_format, quiet=quiet) as loaded:
+        with _ending_after(span, stop), _logged(_loaded(ctx, log_format), log_format, quiet=quiet) as loaded:
             loaded.watch(stop=stop)
+
+
+@contextmanager
+def _ending_after(span: dt.timedelta | None, stop: threading.Event) -> Iterator[None]:
+    """Ask for an end after some time; where a run goes on nevertheless, interrupt it as SIGTERM does."""
+    over, lock = threading.Event(), threading.Lock()
+    main = threading.main_thread()
+    may_interrupt = threading.current_thread() is main
+
+    def end() -> None:
+        if span is None or over.wait(span.total_seconds()):
+            return
+        stop.set()
+        over.wait(_GRACE)
+        with lock:
+            if may_interrupt and not over.is_set():
+                signal.pthread_kill(main.ident or 0, signal.SIGTERM)
+
+    threading.Thread(target=end, daemon=True).start()
+    try:
+        yield
+    finally:
+        with lock:
+            over.set()
 
 
 @jobs.command(

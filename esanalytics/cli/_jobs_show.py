@@ -24,6 +24,7 @@ __all__ = [
     "Row",
     "blocks",
     "due_rows",
+    "duration",
     "job_rows",
     "outcome_rows",
     "printed",
@@ -46,11 +47,12 @@ def zones_of(file: JobsFile) -> dict[str, dt.tzinfo]:
 
 def job_rows(file: JobsFile, now: dt.datetime) -> Iterator[Row]:
     """Give the jobs of a file, with their next times."""
-    from esanalytics.jobs._schedule import explained, ticks  # noqa: PLC0415  see above
+    from esanalytics.jobs._plan import upcoming  # noqa: PLC0415  see above
+    from esanalytics.jobs._schedule import explained  # noqa: PLC0415  see above
 
     for job in file.jobs.values():
         calendar = job.calendar
-        times = islice(ticks(calendar.schedule, calendar.tz, now), _TIMES)
+        times = islice(upcoming(job, now), _TIMES)
         yield {
             "job": job.name,
             "enabled": job.enabled,
@@ -95,10 +97,16 @@ def _block(row: Row) -> Iterator[str]:
     yield f"    next  {', '.join(time[:16].replace('T', ' ') for time in times)}"
 
 
-def due_rows(found: Iterable[Due]) -> list[Row]:
-    """Give windows that are to be run."""
+def due_rows(found: Iterable[Due], left: Mapping[tuple[str, str], int]) -> list[Row]:
+    """Give windows that are to be run, each with how many of its job and service are left for later calls."""
     return [
-        {"job": due.unit.job, "service": due.unit.service, "window": due.window.key, "reason": due.reason}
+        {
+            "job": due.unit.job,
+            "service": due.unit.service,
+            "window": due.window.key,
+            "reason": due.reason,
+            "left": left.get((due.unit.job, due.unit.service), 0),
+        }
         for due in found
     ]
 
@@ -128,6 +136,8 @@ def status_rows(found: Iterable[Status]) -> list[Row]:
             "enabled": status.enabled,
             "window": status.window.key if status.window else None,
             "age": status.age,
+            "open": status.open,
+            "overdue": status.overdue,
             "rows": status.rows,
             "path": status.path,
             "phase": status.phase,
@@ -205,7 +215,7 @@ def _is_number(value: object) -> bool:
 
 def _cell(name: str, value: object) -> str:
     text = "".join(letter if letter.isprintable() else " " for letter in _text(value))
-    return text if len(text) <= _LONGEST or name in ("path", "error") else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _LONGEST or name == "path" else text[: _LONGEST - 1] + "…"
 
 
 def _text(value: object) -> str:
@@ -217,10 +227,10 @@ def _text(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%MZ")
-    return _duration(value) if isinstance(value, dt.timedelta) else str(value)
+    return duration(value) if isinstance(value, dt.timedelta) else str(value)
 
 
-def _duration(value: dt.timedelta) -> str:
+def duration(value: dt.timedelta) -> str:
     """Write a duration with its two largest units."""
     left = int(value.total_seconds())
     parts = []

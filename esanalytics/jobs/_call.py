@@ -101,13 +101,26 @@ class Call:
         for job in jobs:
             yield from self._job(job)
 
+    def held(self, jobs: Iterable[Job], error: Exception) -> Iterator[Outcome]:
+        """Run nothing, but tell of which jobs something is due."""
+        for job in jobs:
+            try:
+                due = self.due(job)[:1]
+            except Exception as found:  # noqa: BLE001  of the other jobs it is told
+                yield self._ended(job, None, found)
+                continue
+            for one in due:
+                yield Outcome(one.unit, one.window, "refused", one.reason, "", error=error)
+
     def due(self, job: Job) -> list[Due]:
         """Tell what is due of a job.
 
         Raises:
             EsAnalyticsError: that cannot be told.
         """
-        return [due for unit in self._planned(job) for due in unit.due]
+        units = self._planned(job)
+        self._remaining(units)
+        return [due for unit in units for due in unit.due]
 
     def refused(self, job: Job, error: Exception) -> Outcome:
         """Tell, also the ledger, that a job is not run."""
@@ -117,6 +130,8 @@ class Call:
         first: Due | None = None
         try:
             units = self._planned(job)
+            if self.wish.dry:
+                self._remaining(units)
             if self.wish.dry or not any(map(_has_work, units)):
                 return self._told(units)
             first = next((due for unit in units for due in unit.due), None)
@@ -142,9 +157,7 @@ class Call:
             runner = self._runner(job)
             for unit in units:
                 outcomes += self._unit(runner, unit)
-                if unit.planned is not None and unit.planned.left:
-                    named = {"job": unit.unit.job, "service": unit.unit.service}
-                    self.tell({**named, "phase": "left", "left": unit.planned.left})
+                self._remaining([unit])
             self._swept(job)
         return outcomes + self._told([replace(unit, due=()) for unit in units])
 
@@ -158,6 +171,13 @@ class Call:
             yield outcome
             if _is_hopeless(outcome):
                 return
+
+    def _remaining(self, units: Iterable[_Unit]) -> None:
+        """Tell how many windows are left for later calls."""
+        for unit in units:
+            if unit.planned is not None and unit.planned.left:
+                named = {"job": unit.unit.job, "service": unit.unit.service}
+                self.tell({**named, "phase": "left", "left": unit.planned.left})
 
     def _noted(self, unit: _Unit) -> None:
         if unit.planned is not None and unit.planned.coverage is not None and unit.is_new:

@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING
 
 from esanalytics.errors import DestinationError
 from esanalytics.jobs._parts import part
-from esanalytics.jobs._values import Destination, Format, Target
+from esanalytics.jobs._template import format_of
+from esanalytics.jobs._values import Destination, Target
 
 if TYPE_CHECKING:
     from esanalytics.engines import DuckDB
 
 __all__ = ["destination", "format_of", "local", "shown", "staging"]
 
-_BY_ENDING: dict[str, Format] = {
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".jsonl.gz": "jsonl",
-    ".delta": "delta",
-    ".duckdb": "duckdb",
-    ".xlsx": "xlsx",
-    ".html": "html",
-}
 _FOLDERS = ("parquet", "csv", "jsonl")
 _OBJECTS = ("s3://", "gs://", "gcs://", "az://", "abfs://", "abfss://")
 _SECRETS = (
@@ -56,16 +45,6 @@ def destination(target: Target, engine: DuckDB) -> Destination:
     if target.format == "delta":
         return _delta(target, engine)
     return _files(target, engine)
-
-
-def format_of(url: str) -> Format | None:
-    """Tell by a URL what is there; None: it does not say."""
-    if url.startswith("delta:"):
-        return "delta"
-    if "://" in url and not url.startswith(("file://", *_OBJECTS)):
-        return "sql"
-    name = url.partition("?")[0].rstrip("/").lower()
-    return next((_BY_ENDING[ending] for ending in sorted(_BY_ENDING, key=len) if name.endswith(ending)), None)
 
 
 def shown(url: str) -> str:

@@ -119,7 +119,9 @@ def _output(said: Mapping[str, Any], folder: Path, where: str, refuse: Refuse) -
         output = template(text.removeprefix("delta:") if prefixed else text, folder)
     except ValueError as error:
         raise refuse(f"{where}.output", *parted(error)) from error
-    found: Format | None = "delta" if prefixed else said["format"] or format_of(output.text)
+    found: Format | None = (
+        "delta" if prefixed else said["format"] or format_of(output.text, partitioned=bool(said["partition_by"]))
+    )
     if found is None:
         raise refuse(f"{where}.output", "does not end in a format's name", "add format = 'parquet', or another")
     return output, found

@@ -59,6 +59,7 @@ def export(
     Raises:
         DestinationError: it cannot be written; the old output is as it was.
         CheckError: a check fails; the old output is as it was.
+        TypeError: it is no answer, but a frame, or something else.
         EngineError: the query fails.
         MissingDependencyError: the format's package is not installed.
 
@@ -67,8 +68,8 @@ def export(
         >>> ea.export(shop, "orders.parquet", checks=["row_count > 0"]).rows  # doctest: +SKIP
         48
     """
-    target = _target(os.fspath(destination), format, mode, table, key, partition_by)
     answer = _answer(result)
+    target = _target(os.fspath(destination), format, mode, table, key, partition_by)
     engine = answer._engine  # noqa: SLF001  the one that the answer is computed with
     to = place_of(target, engine)
     to.check(dict.fromkeys(answer.columns, ""))
@@ -89,7 +90,7 @@ def _target(
     key: str | Sequence[str],
     partition_by: str | Sequence[str],
 ) -> Target:
-    known = format_ or format_of(url) or ("parquet" if partition_by or url.endswith("/") else None)
+    known = format_ or format_of(url, partitioned=bool(partition_by))
     if known is None:
         remedy = "end it in .parquet, .csv, .jsonl, .xlsx or .duckdb, or say which with format"
         raise DestinationError(shown(url), "it does not say which format it has", remedy)
@@ -107,6 +108,9 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
 def _answer(result: Result | Log | Store) -> Result:
     if isinstance(result, Result):
         return result
+    if not isinstance(result, Log | Store):
+        remedy = "give a Result, as log.sql and ea.state_at return it, a Log or a Store; a frame writes itself"
+        raise TypeError(f"{type(result).__name__} is no answer of a store; {remedy}")
     log = result.log if isinstance(result, Store) else result
     return log.events().order_by("position")
 
@@ -125,6 +129,6 @@ def _publish(to: Destination, staged: Staged, run: str, checks: Sequence[str], e
     if checks:
         verdict = examine(engine, staged, checks)
         if verdict.failed:
-            raise CheckError(_JOB, verdict.failed)
+            raise CheckError("", verdict.failed)
     token = Token(_JOB, "", Window(_ALWAYS, _ALWAYS, _ALWAYS), run, run)
     return to.publish(staged, token)

@@ -1,6 +1,7 @@
 """Files that come in: appended whole, again and again; what the store has already is passed over.
 
-So a checkpoint only saves work. It is written after the store has the events, from what was read of the file before.
+The new files of one format are one append, so their events may have been recorded in turns. A checkpoint only saves
+work: it is written after the store has the events, from what was read of the files before.
 """
 
 from __future__ import annotations
@@ -45,27 +46,33 @@ _SUFFIXES = {
 _PACKED = (".gz", ".zst")
 
 
-def ingest(job: Ingest, call: Call) -> Iterator[Outcome]:
-    """Append the files that are new or have changed; each is an append of its own."""
-    if not _is_due(job, call):
+def ingest(job: Ingest, call: Call, *, named: bool = False) -> Iterator[Outcome]:
+    """Append the files that are new or have changed.
+
+    Args:
+        job: says which.
+        call: knows the store.
+        named: whether somebody asks for it by name; then its schedule does not matter.
+    """
+    if not (named or _is_due(job, call)) or call.wish.dry or not _fresh(job, call):
         return
-    known = call.ledger.stamps("ingest", job.name)
-    files = [path for path in _files(job) if known.get(path) != _stamp(path)]
-    if not files or call.wish.dry:
-        return
+    outcome: Outcome | None = None
     try:
         with locked(folder_of(call.file) / "locks", job.name, call.wish.wait):
-            started(job.notify, Due(Unit(job.name), _window(call), "due"))
-            outcome = _Ingesting(job, call, files).run()
+            files = _fresh(job, call)  # another process may have been at it
+            if files:
+                started(job.notify, Due(Unit(job.name), _window(call), "due"))
+                outcome = _Ingesting(job, call, files).run()
     except LockedError as error:
         outcome = Outcome(Unit(job.name), _window(call), "refused", "due", "", error=error)
         call.tell(_facts(outcome))
-    tell_of(job.notify, outcome)
-    yield outcome
+    if outcome is not None:
+        tell_of(job.notify, outcome)
+        yield outcome
 
 
 class _Ingesting:
-    """Appends files, with the lock held; one that cannot be does not keep the others out, and is tried again."""
+    """Appends files, with the lock held; one that cannot be is tried again, and keeps only those out that need it."""
 
     def __init__(self, job: Ingest, call: Call, files: list[str]) -> None:
         self._job = job
@@ -103,16 +110,32 @@ class _Ingesting:
 
     def _append(self) -> None:
         """Append what has not come in; of what goes wrong, the first that trying again may mend is raised."""
-        errors: dict[str, Exception] = {}
-        for path in self._files:
+        left: list[str] = []
+        errors: list[Exception] = []
+        groups = self._groups()
+        while groups:
             self._deadline.check()
+            files = groups.pop(0)
             try:
-                self._rows += _appended(self._job, self._call, path)
+                self._rows += _appended(self._job, self._call, files)
             except Exception as error:  # noqa: BLE001  the others come in
-                errors[path] = error
-        self._files = list(errors)
+                if len(files) > 1 and not is_transient(error) and not _is_in_turns(self._job, files):
+                    groups = [[path] for path in files] + groups
+                    continue
+                left += files
+                errors.append(error)
+        self._files = left
         if errors:
-            raise next(filter(is_transient, errors.values()), next(iter(errors.values())))
+            raise next(filter(is_transient, errors), errors[0])
+
+    def _groups(self) -> list[list[str]]:
+        """Return the files that are appended together: those that are read alike."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for path in self._files:
+            known = self._job.format or _SUFFIXES.get(_suffix(path))
+            alike = (known, _delimiter(self._job, path)) if known else (path,)
+            found.setdefault(alike, []).append(path)
+        return list(found.values())
 
     def _outcome(self, error: Exception | None) -> Outcome:
         from esanalytics.jobs._run import phase_of  # noqa: PLC0415  see above
@@ -150,7 +173,7 @@ def _window(call: Call) -> Window:
 
 def _is_due(job: Ingest, call: Call) -> bool:
     """Tell whether the schedule has had a time since the last run that ended well."""
-    if job.schedule is None or call.wish.named:
+    if job.schedule is None:
         return True
     tick = last_tick(job.schedule, ZoneInfo(str(job.tz)), call.now)
     done = next((run for run in call.ledger.runs(job.name, 20) if run.phase == "done"), None)
@@ -160,6 +183,12 @@ def _is_due(job: Ingest, call: Call) -> bool:
 def _files(job: Ingest) -> list[str]:
     found = {path for pattern in job.files for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207  whole paths
     return sorted(path for path in found if Path(path).is_file())
+
+
+def _fresh(job: Ingest, call: Call) -> list[str]:
+    """List the files that are new, or have changed."""
+    known = call.ledger.stamps("ingest", job.name)
+    return [path for path in _files(job) if known.get(path) != _stamp(path)]
 
 
 def _stamp(path: str) -> Stamp | None:
@@ -173,31 +202,47 @@ def _stamp(path: str) -> Stamp | None:
     return Stamp(found.st_size, found.st_mtime_ns, found.st_ino, hashlib.sha256(head).hexdigest())
 
 
-def _appended(job: Ingest, call: Call, path: str) -> int:
-    """Append a file; return how many events of it the store did not have."""
-    before, looked = _stamp(path), time.time_ns()
-    if before is None:
+def _appended(job: Ingest, call: Call, files: list[str]) -> int:
+    """Append files, all of them or none; return how many events of them the store did not have."""
+    looked = time.time_ns()
+    before = {path: stamp for path in files if (stamp := _stamp(path)) is not None}
+    if not before:
         return 0
     commit = call.source.store.append(
-        _source(job, path), service=job.service, stream=job.stream, on_invalid=job.on_invalid, progress=False
+        _source(job, list(before)), service=job.service, stream=job.stream, on_invalid=job.on_invalid, progress=False
     )
-    if looked - before.mtime_ns > _GROWING_NS:  # else it may grow within what its time can tell
-        call.ledger.stamp("ingest", job.name, {path: before})
+    settled = {path: one for path, one in before.items() if looked - one.mtime_ns > _GROWING_NS}
+    if settled:  # a younger one may grow within what its time can tell
+        call.ledger.stamp("ingest", job.name, settled)
     return commit.appended
 
 
-def _source(job: Ingest, path: str) -> Events:
+def _is_in_turns(job: Ingest, files: list[str]) -> bool:
+    """Tell whether files say when events were recorded: then those of one could not come in after those of another."""
+    for path in files:
+        with suppress(Exception):  # it is the one that cannot be read
+            first = next(iter(_source(job, [path]).batches()), None)
+            if first is not None and "recorded_at" in first.rows.column_names:
+                return True
+    return False
+
+
+def _source(job: Ingest, files: list[str]) -> Events:
     from esanalytics import sources  # noqa: PLC0415  see above
 
     mapping = {column: _origin(column, text) for column, text in job.mapping.items()}
-    format_ = job.format or _format(job, path)
+    format_ = job.format or _format(job, files[0])
     if format_ == "jsonl":
-        return sources.jsonl(path, mapping=mapping)
+        return sources.jsonl(files, mapping=mapping)
     if format_ == "parquet":
-        return sources.parquet(path, mapping=mapping)
-    usual = "\t" if _suffix(path) == ".tsv" else ","
-    header: Any = list(job.header) if isinstance(job.header, tuple) else job.header
-    return sources.csv(path, mapping=mapping, types=dict(job.types), delimiter=job.delimiter or usual, header=header)
+        return sources.parquet(files, mapping=mapping)
+    delimiter, header = _delimiter(job, files[0]), job.header
+    columns: Any = list(header) if isinstance(header, tuple) else header
+    return sources.csv(files, mapping=mapping, types=dict(job.types), delimiter=delimiter, header=columns)
+
+
+def _delimiter(job: Ingest, path: str) -> str:
+    return job.delimiter or ("\t" if _suffix(path) == ".tsv" else ",")
 
 
 def _origin(column: str, text: str) -> Any:  # noqa: ANN401  of several kinds

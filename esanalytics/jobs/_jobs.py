@@ -6,7 +6,7 @@ import datetime as dt
 import difflib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +20,7 @@ from esanalytics.jobs._ledger import Ledger, RunRow
 from esanalytics.jobs._plan import Due, next_due, spanned
 from esanalytics.jobs._reading import read
 from esanalytics.jobs._source import Source
-from esanalytics.jobs._status import Status, status_of
+from esanalytics.jobs._status import Status, as_it_is, status_of
 from esanalytics.jobs._values import Outcome
 
 if TYPE_CHECKING:
@@ -77,8 +77,12 @@ class Jobs:
     tell: Tell = field(default=lambda _: None, repr=False)
     overdue: Overdue | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        names = ", ".join((*self.file.jobs, *self.file.ingests))
+        return f"Jobs({str(self.file.path)!r}: {names or 'none'})"
+
     def due(self, *, now: Instant | None = None) -> list[Due]:
-        """Tell which windows are to be run.
+        """Tell which windows the next run makes; ``tell`` is told how many are left for later ones.
 
         Raises:
             EsAnalyticsError: that cannot be told.
@@ -117,6 +121,9 @@ class Jobs:
     ) -> list[Outcome]:
         """Run what is due of some jobs, or some windows of them.
 
+        Unless windows are chosen, what is ingested comes first, also before exports that are named; while another
+        process is at that, nothing is exported.
+
         Args:
             names: of the jobs; none: all that are enabled.
             since: where the first window begins that is run, in the job's time zone where it does not say; None: where
@@ -149,22 +156,32 @@ class Jobs:
             except ClockError as error:
                 return [call.refused(job, ClockError(job.name, *error.args[1:])) for job in exports]
             outcomes = [] if wish.is_span else self._ingested(names, call)
-            return outcomes + list(call.run(exports))
+            busy = next((one.error for one in outcomes if isinstance(one.error, LockedError)), None)
+            return outcomes + list(call.run(exports) if busy is None else call.held(exports, busy))
 
-    def status(self, *, now: Instant | None = None) -> list[Status]:
-        """Tell how each job is: its newest window that is done, its last error, when it is due next."""
-        with Ledger.open(self.file.ledger) as ledger:
-            return status_of(self.file, ledger, _moment(now))
+    def status(self, *names: str, now: Instant | None = None) -> list[Status]:
+        """Tell how jobs are: the newest window that is done, those that are open, the last error, when it is due next.
+
+        Args:
+            names: of the jobs; none: all.
+            now: the time.
+
+        Raises:
+            JobFileError: there is no job of a name.
+        """
+        self._known(names)
+        with Ledger.open(self.file.ledger) as ledger, closing(Source(self.file, self.engine)) as source:
+            return status_of(self.file, ledger, source, _moment(now), names)
 
     def history(self, name: str, limit: int = 50) -> list[RunRow]:
-        """Return the last runs of a job, the newest first.
+        """Return the last runs of a job, the newest first; one whose process is gone is interrupted.
 
         Raises:
             JobFileError: there is no such job.
         """
         self._known((name,))
         with Ledger.open(self.file.ledger) as ledger:
-            return ledger.runs(name, limit)
+            return [as_it_is(run) for run in ledger.runs(name, limit)]
 
     def validate(self) -> list[str]:
         """Check what reading the file does not: that the store is there, the code loads, and checks are checks.
@@ -226,12 +243,14 @@ class Jobs:
                 source.close()
 
     def _ingested(self, names: tuple[str, ...], call: Call) -> list[Outcome]:
-        chosen = [one for one in self.file.ingests.values() if (one.name in names if names else one.enabled)]
+        """Append what has come: also before exports that are named, for they are of the store."""
+        all_of_them = not names or any(name in self.file.jobs for name in names)
+        chosen = [one for one in self.file.ingests.values() if one.name in names or (all_of_them and one.enabled)]
         if not chosen:
             return []
         from esanalytics.jobs._ingest import ingest  # noqa: PLC0415  not everybody has one
 
-        return [outcome for one in chosen for outcome in ingest(one, call)]
+        return [outcome for one in chosen for outcome in ingest(one, call, named=one.name in names)]
 
     def _exports(self, names: tuple[str, ...]) -> list[Job]:
         self._known(names)
@@ -251,18 +270,20 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
 
     0: all is done, or nothing was due; 1: what was run failed; 2: the file, or the code that it names, is wrong; 3: all
     that failed are checks; 4: some jobs failed and others were done, which those that are up to date or superseded do
-    not count as; 75: another process is at it; 124: it took too long; 130: somebody stopped it.
+    not count as; 75: another process is at it, and nothing was done; where something was, and nothing failed, it is 0;
+    124: it took too long; 130: somebody stopped it.
     """
     found = list(outcomes)
     errors = [outcome.error for outcome in found if outcome.error is not None]
     if any(outcome.phase == "interrupted" for outcome in found):
         return 130
     failed = [error for error in errors if not _is_busy(error)]
+    some = any(one.error is None and one.phase != "superseded" and one.reason != "up to date" for one in found)
     if not failed:
-        return 75 if errors else 0
+        return 75 if errors and not some else 0
     if all(isinstance(error, CheckError) for error in failed):
         return 3
-    if any(one.error is None and one.phase != "superseded" and one.reason != "up to date" for one in found):
+    if some:
         return 4
     if all(isinstance(error, JobFileError) for error in failed):
         return 2

@@ -150,8 +150,8 @@ class Ledger:
         Args:
             run: its id.
             phase: where it ended.
-            row: what the window is now; None: what it was, and a window that was never done gets the phase. A window
-                that was done stays so where its row says that it is superseded.
+            row: what the window is now; None: what it was, and a window that was never done gets the phase, unless the
+                run was refused. A window that was done stays so where its row says that it is superseded.
             error: what went wrong.
         """
         told = (str(error), type(error).__name__) if error is not None else (None, None)
@@ -169,6 +169,8 @@ class Ledger:
                     return
                 marks = ", ".join("?" * len(facts_of(row)))
                 connection.execute(f"INSERT OR REPLACE INTO windows({ROW}) VALUES ({marks})", facts_of(row))
+                return
+            if phase == "refused":
                 return
             connection.execute(
                 f"""INSERT INTO windows(job, service, start, "end", phase, run)
@@ -211,7 +213,7 @@ class Ledger:
         with self._writing() as connection:
             seen = connection.execute("SELECT value FROM facts WHERE name = 'clock'").fetchone()
             if seen and not force and now < moment(seen[0]) - _BACK:
-                raise ClockError(job, iso(now), seen[0])
+                raise ClockError(job, _second(now), _second(moment(seen[0])))
             latest = iso(now) if force or not seen else max(iso(now), seen[0])
             if not seen or latest != seen[0]:
                 connection.execute("INSERT OR REPLACE INTO facts VALUES ('clock', ?)", (latest,))
@@ -228,6 +230,15 @@ class Ledger:
             (job, job, limit),
         )
         return [run_of(facts) for facts in found]
+
+    def last(self, unit: Unit) -> RunRow | None:
+        """Return the last run of a unit that was not refused for the clock; None: there was none."""
+        found = self._all(
+            f"""SELECT {RUN} FROM runs WHERE job = ? AND service = ?
+            AND NOT (phase = 'refused' AND error_type = 'ClockError') ORDER BY began DESC, rowid DESC LIMIT 1""",
+            (unit.job, unit.service),
+        )
+        return run_of(found[0]) if found else None
 
     def stamps(self, kind: str, owner: str) -> dict[str, Stamp]:
         """Return what files were like, by path.
@@ -301,3 +312,7 @@ def _forget_replaced(connection: sqlite3.Connection, run: str, path: str, *, alo
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def _second(at: dt.datetime) -> str:
+    return f"{at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from esanalytics._instants import iso
 from esanalytics.errors import LockedError
 
 try:
@@ -60,7 +59,7 @@ def _take(descriptor: int, job: str, until: float) -> None:
 
 def _sign(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
-    text = f"process {os.getpid()} on {socket.gethostname()} since {iso(dt.datetime.now(dt.UTC))}"
+    text = f"process {os.getpid()} on {socket.gethostname()} since {dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     os.pwrite(descriptor, text.encode(), 0)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -15,7 +16,7 @@ from esanalytics.jobs._schedule import last_tick
 from esanalytics.jobs._values import Phase, Reason, Unit, Window
 from esanalytics.jobs._windows import containing, newest, windows
 
-__all__ = ["GOOD", "Coverage", "Due", "Planned", "chosen", "covering", "next_due", "plan", "spanned"]
+__all__ = ["GOOD", "Coverage", "Due", "Planned", "chosen", "covering", "next_due", "plan", "spanned", "upcoming"]
 
 GOOD: tuple[Phase, ...] = ("done", "empty")
 """How a window ended that need not be run again."""
@@ -85,8 +86,8 @@ def plan(
 ) -> Planned:
     """Tell which windows of a unit are to be run now.
 
-    Those that were never done come first, the oldest before the others, then those that are stale. At most
-    ``job.max_catchup`` are given; the others stay due.
+    Those that are stale come first, then those that were never done, each the oldest before the others: a backlog
+    does not keep what is read already wrong. At most ``job.max_catchup`` are given; the others stay due.
 
     Args:
         job: the job.
@@ -108,10 +109,10 @@ def plan(
         since = max(start, min(coverage.frontier, last.end))
     pending, skipped, frontier = _pending(job, phases, now, since, last)
     redone = _redone(job, pending, stale or {}, Window(start, last.end, last.due), last)
-    wanted = [
+    wanted = [Due(unit, window, reason) for window, reason in redone.items()] + [
         Due(unit, window, "interrupted before" if phases.get(window.key) in _UNFINISHED else "due")
         for window in islice(pending, job.max_catchup)
-    ] + [Due(unit, window, reason) for window, reason in redone.items()]
+    ]
     due = tuple(wanted[: job.max_catchup])
     left = len(pending) + len(redone) - len(due)
     return Planned(due, left, skipped, Coverage(shape, start, frontier))
@@ -201,6 +202,18 @@ def next_due(job: Job, now: dt.datetime) -> dt.datetime:
     """Return when the next window is due, after ``now``."""
     last = newest(job.calendar, now)
     return containing(job.calendar, last.end if last else now).due
+
+
+def upcoming(job: Job, now: dt.datetime) -> Iterator[dt.datetime]:
+    """Give when the next windows are due, after ``now``; what is due at one time is given once."""
+    moment = now
+    with suppress(LookupError, OverflowError):  # the calendar ends
+        while True:
+            following = next_due(job, moment)
+            if following <= moment:
+                return
+            yield following
+            moment = following
 
 
 def _pending(

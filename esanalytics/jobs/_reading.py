@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from esanalytics.errors import JobFileError, OverlapError
 from esanalytics.jobs._distinct import refuse_overlaps
 from esanalytics.jobs._entry import ingest, job
 from esanalytics.jobs._file import JobsFile
 from esanalytics.jobs._keys import DEFAULTS, LEDGER, REQUIRED, STORE, Key, Keys, nearest
-from esanalytics.jobs._table import Refuse, checked
+from esanalytics.jobs._table import Refuse, checked, together
 from esanalytics.jobs._template import shown
 from esanalytics.jobs._where import line_of
 
 __all__ = ["read"]
 
 _TABLES = ("store", "ledger", "defaults", "jobs", "ingest")
+T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -56,7 +57,8 @@ def _text(path: Path) -> str:
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise JobFileError(str(path), None, "", f"cannot be read ({reason})", "name a file of jobs with -f") from error
+        remedy = "give the path of a file of jobs"
+        raise JobFileError(str(path), None, "", f"cannot be read ({reason})", remedy) from error
 
 
 def _refused(path: str, text: str, where: str, reason: str, remedy: str = "") -> JobFileError:
@@ -82,6 +84,11 @@ def _checked(path: Path, text: str, found: Mapping[str, Any], refuse: Refuse) ->
     jobs, ingests = _entries(found, "jobs", refuse), _entries(found, "ingest", refuse)
     for name in jobs.keys() & ingests.keys():
         raise refuse(f"ingest.{name}", f"there is jobs.{name} too", "give one of them another name")
+    wrong: list[JobFileError] = []
+    made_jobs = _each(_with_defaults(found, jobs, refuse), partial(_made, job, path.parent, refuse), wrong)
+    made_ingests = _each(ingests.items(), partial(_made, ingest, path.parent, refuse), wrong)
+    if wrong:
+        raise together(wrong)
     made = JobsFile(
         path=path,
         text=text,
@@ -89,8 +96,8 @@ def _checked(path: Path, text: str, found: Mapping[str, Any], refuse: Refuse) ->
         memory_limit=store["memory_limit"],
         threads=store["threads"],
         ledger=path.parent / ledger,
-        jobs={name: job(name, entry, path.parent, refuse) for name, entry in _with_defaults(found, jobs, refuse)},
-        ingests={name: ingest(name, entry, path.parent, refuse) for name, entry in ingests.items()},
+        jobs=made_jobs,
+        ingests=made_ingests,
     )
     try:
         refuse_overlaps(made.jobs.values())
@@ -98,6 +105,21 @@ def _checked(path: Path, text: str, found: Mapping[str, Any], refuse: Refuse) ->
         error.add_note(f"in {path}")
         raise
     return made
+
+
+def _made(make: Callable[..., T], folder: Path, refuse: Refuse, name: str, entry: Mapping[str, Any]) -> T:
+    return make(name, entry, folder, refuse)
+
+
+def _each(entries: Iterable[tuple[str, Any]], make: Callable[[str, Any], T], wrong: list[JobFileError]) -> dict[str, T]:
+    """Make what entries say; what is wrong with one does not hide what is wrong with the next."""
+    found: dict[str, T] = {}
+    for name, entry in entries:
+        try:
+            found[name] = make(name, entry)
+        except JobFileError as error:
+            wrong.append(error)
+    return found
 
 
 def _entries(found: Mapping[str, Any], kind: str, refuse: Refuse) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """Ready-made units for what calls the command: cron, systemd, Kubernetes, GitHub Actions, Airflow.
 
 Each calls the command at the times of the schedules, and the command decides what is due; so a call too many does
-nothing, and one that was missed is made up for by the next.
+nothing, and one that was missed is made up for by the next. Each call appends first what has come in; so only an
+ingest that has a schedule of its own is called by itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime as dt
 import hashlib
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ __all__ = ["TARGETS", "Scheduler", "render_target"]
 Scheduler = Literal["cron", "systemd", "k8s", "github", "airflow"]
 TARGETS: tuple[Scheduler, ...] = get_args(Scheduler)
 
+_NAME = "esanalytics"
 _HOURLY = "0 * * * *"
 _QUARTERLY = "*/15 * * * *"
 
@@ -38,20 +41,23 @@ class _Group:
         tz: their time zone.
         names: of the jobs, and of ingests.
         path: of the file.
+        is_all: whether there is no other group; then they need not be named.
     """
 
     schedule: str
     tz: str
     names: tuple[str, ...]
     path: Path
+    is_all: bool
 
     @property
     def words(self) -> tuple[str, ...]:
-        return ("esanalytics", "jobs", "-f", str(self.path), "run", *self.names)
+        return ("jobs", "-f", str(self.path), "run", *(() if self.is_all else self.names))
 
     @property
     def command(self) -> str:
-        return shlex.join(self.words)
+        """The call, on this machine."""
+        return shlex.join((*_program(), *self.words))
 
     @property
     def slug(self) -> str:
@@ -84,11 +90,20 @@ def _groups(file: JobsFile) -> Iterator[_Group]:
     for job in file.jobs.values():
         if job.enabled:
             found.setdefault((_schedule(job), str(job.calendar.tz)), []).append(job.name)
-    for ingest in file.ingests.values():
-        if ingest.enabled:
-            found.setdefault((ingest.schedule or _HOURLY, str(ingest.tz)), []).insert(0, ingest.name)
+    ingests = [one for one in file.ingests.values() if one.enabled]
+    for ingest in ingests:
+        if ingest.schedule is not None:
+            found.setdefault((ingest.schedule, str(ingest.tz)), []).insert(0, ingest.name)
+    if not found and ingests:
+        found[_HOURLY, "UTC"] = [one.name for one in ingests]
     for (schedule, tz), names in found.items():
-        yield _Group(schedule, tz, tuple(names), file.path)
+        yield _Group(schedule, tz, tuple(names), file.path, is_all=len(found) == 1)
+
+
+def _program() -> tuple[str, ...]:
+    """Return what runs the command here: schedulers do not search the folders that a shell does."""
+    beside = Path(sys.executable).with_name(_NAME)
+    return (str(beside),) if beside.is_file() else (sys.executable, "-m", _NAME)
 
 
 def _schedule(job: Job) -> str:
@@ -104,20 +119,32 @@ def _cron(groups: tuple[_Group, ...], file: JobsFile) -> Written:
     lines = [f"# {file.path}; add these lines with: crontab -e"]
     for group in groups:
         lines.append(f"# {group.told}")
-        if group.tz == "UTC":
-            lines.append("# cron must have UTC; where it has not, call it hourly: the command knows what is due")
-        else:
-            lines.append(f"# cron knows no {group.tz}: it calls every hour, and the command knows what is due")
-        lines.append(f"{group.schedule if group.tz == 'UTC' else _often(group)} {_escaped(group.command)}")
+        often = _often(group)
+        if group.tz != "UTC" and often != group.schedule:
+            lines.append(f"# cron knows no {group.tz}: it calls {_said(often)}, and the command knows what is due")
+        elif often != group.schedule:
+            lines.append(f"# if the machine's time zone is not UTC, begin the line with {often} in place of")
+            lines.append(f"# {group.schedule}: it then calls {_said(often)}, and the command knows what is due")
+        lines.append(f"{group.schedule if group.tz == 'UTC' else often} {_escaped(group.command)}")
     yield "crontab", "\n".join(lines) + "\n"
 
 
+def _said(schedule: str) -> str:
+    words = explained(schedule)
+    return words[0].lower() + words[1:]
+
+
 def _often(group: _Group) -> str:
-    """Return a schedule for every hour, which has the times of the group's, whatever the clock's time zone is."""
-    minute = group.schedule.split()[0]
+    """Return a schedule for every hour, which has the times of the group's, whatever the clock's time zone is.
+
+    A schedule that says nothing but minutes is one already.
+    """
+    minute, *others = group.schedule.split()
     offsets = (dt.datetime(2026, month, 1, tzinfo=ZoneInfo(group.tz)).utcoffset() for month in (1, 7))
-    whole = all(offset and not offset % dt.timedelta(hours=1) for offset in offsets)
-    return f"{minute} * * * *" if whole or not minute.isdigit() else "*/15 * * * *"
+    whole = not any((offset or dt.timedelta()) % dt.timedelta(hours=1) for offset in offsets)
+    if set(others) == {"*"} and (whole or minute == "*/15"):
+        return group.schedule
+    return f"{minute} * * * *" if whole and minute.isdigit() else _QUARTERLY
 
 
 def _escaped(command: str) -> str:
@@ -126,11 +153,13 @@ def _escaped(command: str) -> str:
 
 def _systemd(groups: tuple[_Group, ...], file: JobsFile) -> Written:
     for group in groups:
-        command = " ".join(_systemd_quoted(word) for word in group.words)
+        command = " ".join(_systemd_quoted(word) for word in (*_program(), *group.words))
         folder = str(file.path.parent).replace("%", "%%")
         yield (
             f"{group.slug}.service",
-            f"""[Unit]
+            f"""# {group.told}
+# Put this file and {group.slug}.timer into ~/.config/systemd/user/
+[Unit]
 Description=Scheduled exports: {", ".join(group.names)}
 Wants=network-online.target
 After=network-online.target
@@ -138,14 +167,19 @@ After=network-online.target
 [Service]
 Type=oneshot
 WorkingDirectory={folder}
-ExecStart=/usr/bin/env {command}
+ExecStart={command}
 SuccessExitStatus=75
 """,
         )
         lines = "\n".join(f"OnCalendar={line}" for line in on_calendar(group.schedule, group.tz))
         yield (
             f"{group.slug}.timer",
-            f"""[Unit]
+            f"""# Put this file and {group.slug}.service into ~/.config/systemd/user/ and then call
+#   systemctl --user daemon-reload
+#   systemctl --user enable --now {group.slug}.timer
+# To have it also while you are not logged in: loginctl enable-linger
+# For the whole machine it is /etc/systemd/system/ and systemctl without --user; add User= to the service then.
+[Unit]
 Description={group.told.replace("%", "%%")}
 
 [Timer]
@@ -169,8 +203,9 @@ def _k8s(groups: tuple[_Group, ...], file: JobsFile) -> Written:
 
 
 def _cron_job(group: _Group) -> str:
-    command = "\n".join(f"                - {_yaml(word)}" for word in group.words)
+    command = "\n".join(f"                - {_yaml(word)}" for word in (_NAME, *group.words))
     return f"""# {group.told}
+# The paths are those of this machine; name those that the container has.
 apiVersion: batch/v1
 kind: CronJob
 metadata:
@@ -219,8 +254,8 @@ jobs:
       - uses: actions/setup-python@v5
         with:
           python-version: "3.12"
-      - run: pip install esanalytics
-      - run: {_yaml(f"esanalytics jobs -f {shlex.quote(file.path.name)} run")}
+      - run: pip install "ESANALYTICS"  # install it your own way: from a folder, a wheel, or an address of git
+      - run: {_yaml(f"{_NAME} jobs -f {shlex.quote(file.path.name)} run")}
 """,
     )
 

@@ -19,6 +19,8 @@ from esanalytics.jobs._values import Staged, Window
 __all__ = ["report"]
 
 _TAG = "parameters"
+_QUIET = "--IPKernelApp.log_level=ERROR"
+"""The kernel is on this machine; that it does not encrypt what it says to us is of no interest."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -57,6 +59,7 @@ def report(job: Job, window: Window, store: str, path: Path, rejected: Path, sec
         notebook,
         timeout=max(1, int(seconds)),
         kernel_name="python3",
+        extra_arguments=[_QUIET],
         resources={"metadata": {"path": str(job.notebook.parent)}},
         on_cell_start=lambda cell, cell_index: begun.append(cell_index),  # noqa: ARG005  so nbclient calls it
     )

@@ -42,7 +42,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 _FORMAT = 1
 _SQLITE = "sqlite:///"
-_ANEW = ("forced", "output missing")
+_ANEW = ("forced", "output missing", "output changed")
 
 
 def run_id() -> str:
@@ -382,7 +382,7 @@ def facts_of(outcome: Outcome, attempt: int) -> dict[str, Any]:
         "phase": outcome.phase,
         "reason": outcome.reason,
         "rows": outcome.rows,
-        "bytes": outcome.published.bytes if outcome.published else None,
+        "bytes": (outcome.published.bytes or None) if outcome.published else None,  # a database's are not known
         "seconds": outcome.seconds,
         "attempt": attempt,
         "error": str(outcome.error) if outcome.error else None,

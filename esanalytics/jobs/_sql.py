@@ -35,7 +35,8 @@ class SqlTable:
     """A table that SQLAlchemy reaches.
 
     Tables are made with the rows where there are none, in the same transaction, if the database can do so. SQLite
-    and PostgreSQL let one run at a time write a table.
+    and PostgreSQL let one run at a time write a table. In SQLite decimal numbers are numbers of 15 digits; one that has
+    more is refused, and nothing is written.
 
     Attributes:
         url: as SQLAlchemy takes it.
@@ -210,7 +211,7 @@ class SqlTable:
             except exc.SQLAlchemyError as error:
                 raise self._explained(error) from error
             except OverflowError as error:
-                raise DestinationError(self._where, str(error), "make the numbers smaller, or text") from error
+                raise DestinationError(self._where, str(error), "round the numbers, or cast them to text") from error
             except ModuleNotFoundError as error:
                 remedy = f"install the database's driver: pip install {error.name}"
                 raise DestinationError(self._where, f"there is no package {error.name}", remedy) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -22,8 +23,8 @@ with requires("sqlalchemy", "sql"):
 __all__ = ["marker_table", "replace_rows", "staged_rows", "staged_table", "upsert_rows"]
 
 _CHUNK = 10_000
+_GREATEST = 2**63 - 1
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_DOUBLE_DIGITS = 15
 _TYPES: Mapping[str, type[sa.types.TypeEngine[Any]]] = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT"), sa.BigInteger),
     **dict.fromkeys(("DOUBLE", "FLOAT"), sa.Double),
@@ -120,8 +121,8 @@ def _upsert(table: sa.Table, keys: Sequence[str], dialect: str) -> Any:  # noqa:
 def _type(kind: str, dialect: str) -> sa.types.TypeEngine[Any]:
     wider = WIDER.get(kind, kind)
     exact = _DECIMAL.fullmatch(wider)
-    if exact and dialect == "sqlite":  # it has no exact numbers but whole ones
-        return sa.Double() if int(exact[1]) <= _DOUBLE_DIGITS else sa.Text()
+    if exact and dialect == "sqlite":  # it has no exact numbers but whole ones, and text is greater than any number
+        return sa.Double() if int(exact[2]) else sa.BigInteger()
     if exact:
         return sa.Numeric(int(exact[1]), int(exact[2]))
     if wider == "TIMESTAMP WITH TIME ZONE":
@@ -134,8 +135,22 @@ def _shape(kind: str, dialect: str) -> Callable[[Any], Any]:
     if kind == "TIMESTAMP WITH TIME ZONE":
         return _in_utc
     if WIDER.get(kind, kind).startswith("DECIMAL") and dialect == "sqlite":
-        return float if isinstance(_type(kind, dialect), sa.Double) else str
+        return _number
     return _as_it_is
+
+
+def _number(value: Decimal) -> float | int:
+    """Return a number that SQLite compares and adds as such.
+
+    Raises:
+        OverflowError: it has more digits than a number can have there: 15, or 18 where it is whole.
+    """
+    if value == value.to_integral_value() and abs(value) <= _GREATEST:
+        return int(value)
+    found = float(value)
+    if Decimal(repr(found)) != value:
+        raise OverflowError(f"SQLite has no number {value}, for it keeps 15 digits")
+    return found
 
 
 def _in_utc(value: dt.datetime) -> dt.datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,13 +53,18 @@ def stale_of(
     """
     done = [row for row in rows if row.phase in GOOD]
     missing = lost_of(done, lost)
-    found: dict[Window, Reason] = {row.window: "output missing" for row in done if row.window.key in missing}
+    found: dict[Window, Reason] = {}
     came = [row for row in done if row.mark != source.mark or not row.mark]
     found |= _late(job, unit, came, source)
     if came:
         now = shape(unit)
         found |= {row.window: "columns changed" for row in came if row.shape != now}
     found |= {row.window: "definition changed" for row in done if (row.definition, row.code) != (job.definition, code)}
+    found |= {
+        row.window: "output changed" if row.bytes and Path(row.path).is_file() else "output missing"
+        for row in done
+        if row.window.key in missing
+    }
     return Stale(found, settled=bool(came))
 
 
@@ -73,16 +79,26 @@ def expired(job: Job, rows: Sequence[Row], now: dt.datetime) -> list[Row]:
 
 
 def lost_of(rows: Iterable[Row], lost: Lost) -> dict[str, str]:
-    """Return the windows whose outputs are not there, each with the run that made it.
+    """Return the windows whose outputs are not there, or are files of another size, each with the run that made it.
 
     Where many windows lie in one file, the first that is made again brings the file back, and not the others; so what
     was found missing stays so until it has another run.
     """
-    there: dict[str, bool] = {}
-    for row in rows:
-        if row.path not in there:
-            there[row.path] = not row.path or Path(row.path).exists()
-    return {row.window.key: row.run for row in rows if not there[row.path] or lost.get(row.window.key) == row.run}
+    known = list(rows)
+    sizes: dict[str, set[int]] = {}
+    for row in known:
+        sizes.setdefault(row.path, set()).add(row.bytes)
+    there = {path: not path or _is_whole(Path(path), of) for path, of in sizes.items()}
+    return {row.window.key: row.run for row in known if not there[row.path] or lost.get(row.window.key) == row.run}
+
+
+def _is_whole(path: Path, sizes: set[int]) -> bool:
+    """Tell whether an output is there, and as long as it was; a folder's and a database's sizes say nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return 0 in sizes or not stat.S_ISREG(found.st_mode) or found.st_size in sizes
 
 
 def _late(job: Job, unit: Unit, rows: Sequence[Row], source: Source) -> dict[Window, Reason]:

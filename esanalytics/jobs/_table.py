@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from esanalytics.errors import JobFileError
 from esanalytics.jobs._keys import REQUIRED, Keys, nearest
 
-__all__ = ["Refuse", "checked", "parted"]
+__all__ = ["Refuse", "checked", "parted", "together"]
 
 Refuse = Callable[[str, str, str], JobFileError]
 """Makes the error for a place in the file, with reason and remedy."""
@@ -32,13 +32,28 @@ def checked(entry: object, keys: Keys, where: str, refuse: Refuse) -> dict[str, 
     """
     if not isinstance(entry, Mapping):
         raise refuse(where, "is no table", f"write [{where}]")
-    for name in entry:
-        if name not in keys:
-            raise refuse(f"{where}.{name}", "unknown key", nearest(name, keys))
-    for name, key in keys.items():
-        if key.default is REQUIRED and name not in entry:
-            raise refuse(where, f"has no {name}", f"add {name} = …")
-    return {name: _value(entry, name, keys, where, refuse) for name in keys}
+    wrong = [refuse(f"{where}.{name}", "unknown key", nearest(name, keys)) for name in entry if name not in keys]
+    lacking = [name for name, key in keys.items() if key.default is REQUIRED and name not in entry]
+    wrong += [refuse(where, f"has no {name}", f"add {name} = …") for name in lacking]
+    found: dict[str, Any] = {}
+    for name in keys:
+        if name not in lacking:
+            try:
+                found[name] = _value(entry, name, keys, where, refuse)
+            except JobFileError as error:
+                wrong.append(error)
+    if wrong:
+        raise together(wrong)
+    return found
+
+
+def together(errors: Sequence[JobFileError]) -> JobFileError:
+    """Return the first error, with the others as its notes."""
+    first, *others = errors
+    for other in others:
+        for text in (str(other), *getattr(other, "__notes__", ())):
+            first.add_note(text)
+    return first
 
 
 def _value(entry: Mapping[str, Any], name: str, keys: Keys, where: str, refuse: Refuse) -> Any:  # noqa: ANN401

@@ -26,13 +26,17 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".csv": "csv",
+    ".csv.gz": "csv",
     ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
     ".ndjson": "jsonl",
+    ".ndjson.gz": "jsonl",
+    ".delta": "delta",
     ".duckdb": "duckdb",
     ".xlsx": "xlsx",
     ".html": "html",
 }
-_STORES = {"file", "s3", "gs", "az", "abfs", "abfss"}
+_STORES = {"file", "s3", "gs", "gcs", "az", "abfs", "abfss"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _FILE_OF_DATABASE = re.compile(r"((?:sqlite|duckdb)(?:\+\w+)?:///)([^?]+)(.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^@/]*@")
@@ -171,12 +175,22 @@ def _safe(name: str) -> str:
     return f"{safe[: _LONGEST - 33]}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
-def format_of(text: str) -> Format | None:
-    """Tell the format from what a path ends in, or from the kind of URL; None: it does not say."""
+def format_of(text: str, *, partitioned: bool = False) -> Format | None:
+    """Tell the format from what a path ends in, or from the kind of URL; None: it does not say.
+
+    Args:
+        text: the path or the URL; where it says nothing, a folder is one of Parquet files.
+        partitioned: whether the output is a folder, however it ends.
+    """
+    if text.startswith("delta:"):
+        return "delta"
     scheme = _SCHEME.match(text)
     if scheme and scheme[1].lower() not in _STORES:
         return "sql"
-    return next((found for ending, found in _ENDINGS.items() if text.lower().endswith(ending)), None)
+    whole = text.partition("?")[0] if scheme else text
+    name = whole.rstrip("/").lower()
+    usual: Format | None = "parquet" if partitioned or whole.endswith("/") else None
+    return next((found for ending, found in _ENDINGS.items() if name.endswith(ending)), usual)
 
 
 def shown(url: str) -> str:

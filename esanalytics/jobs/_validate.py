@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from esanalytics.errors import EsAnalyticsError, JobError, JobFileError
 from esanalytics.jobs._checks import refused_check
 from esanalytics.jobs._definition import asked_for
@@ -37,8 +39,7 @@ def _of_store(source: Source) -> list[str]:
 
 def _of_job(file: JobsFile, job: Job, source: Source, *, is_there: bool) -> list[str]:
     where = f"jobs.{job.name}"
-    checks = [refused_check(source.engine, text) for text in job.checks]
-    found = [f"{where}.checks: {text}" for text in checks if text]
+    found = _of_checks(job, source)
     if job.notebook is not None:
         return (
             found if job.notebook.is_file() else [*found, f"{where}.notebook: there is no file {str(job.notebook)!r}"]
@@ -50,9 +51,15 @@ def _of_job(file: JobsFile, job: Job, source: Source, *, is_there: bool) -> list
             unit = next(iter(job.units(source.services)))
             log = source.of(job.services_of(unit))
             types = asked.over(log, window).types
+            found = _of_checks(job, source, types)
             destination(job.target(unit, window, asked.keys(log)), source.engine).check(types)
     except JobFileError as error:
         found.append(f"{where}: {error.args[3]}")
     except (EsAnalyticsError, OSError) as error:
         found.append(f"{where}: {error.args[1] if isinstance(error, JobError) and not error.args[0] else error}")
     return found
+
+
+def _of_checks(job: Job, source: Source, types: Mapping[str, str] | None = None) -> list[str]:
+    refused = (refused_check(source.engine, text, types) for text in job.checks)
+    return [f"jobs.{job.name}.checks: {text}" for text in refused if text]

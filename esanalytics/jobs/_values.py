@@ -48,6 +48,7 @@ Reason = Literal[
     "definition changed",
     "columns changed",
     "output missing",
+    "output changed",
     "forced",
     "interrupted before",
     "up to date",

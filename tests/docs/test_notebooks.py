@@ -202,8 +202,8 @@ def test_the_jobs_take_in_a_late_event_and_keep_what_a_check_rejects(tmp_path):
     assert plain(cells["again"]) == "[]"
     assert f"appended={len(second)}," in plain(cells["arrive"])
     assert re.findall(r"^\d +(\w+) +(\d+ Feb) +(.*?) +(done|rejected) ", plain(cells["run-tuesday"]), re.MULTILINE) == [
-        ("daily", "16 Feb", "due", "done"),
         ("daily", "15 Feb", "late events", "done"),
+        ("daily", "16 Feb", "due", "done"),
         ("orders", "16 Feb", "due", "rejected"),
     ]
     [late] = [event["type"] for event in second if event["occurred_at"] < "2026-02-16"]

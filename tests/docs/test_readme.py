@@ -15,7 +15,7 @@ import esanalytics as ea
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "CHANGELOG.md", "data/README.md", "notebooks/README.md"]
+PAGES = ["README.md", "CHANGELOG.md", "data/README.md", "docs/jobs.md", "notebooks/README.md"]
 SCRIPT = Path(sys.executable).with_name("esanalytics")
 ABSENT = ("history", "diff", "explain", "bisect", "snapshot", "join_asof", "replay", "verify", "erase", "retract")
 
@@ -156,20 +156,24 @@ def test_it_shows_every_assignment_of_projections():
     assert [name for name in kinds if f"`{name}" not in table] == []
 
 
+def headings(path):
+    return {
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith("#")
+    }
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_to_a_file_or_a_heading_leads_somewhere(page):
     path = ROOT / page
-    text = path.read_text(encoding="utf-8")
-    headings = {
-        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in text.splitlines()
-        if line.startswith("#")
-    }
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings
-        elif not target.startswith("https://"):
-            assert (path.parent / target).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        name, _, heading = target.partition("#")
+        other = path.parent / name if name else path
+        assert other.exists(), target
+        assert not heading or heading in headings(other), target
 
 
 @pytest.mark.parametrize("page", PAGES)

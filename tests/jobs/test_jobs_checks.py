@@ -39,6 +39,12 @@ ORDERS = "SELECT * FROM (VALUES ('a', 1, NULL), ('b', 2, 'x'), ('b', 3, 'x')) t(
         "abs(change(row_count)) < 0.5",
         "change(sum(n)) > -1",
         "list_contains(list(id), 'a')",
+        "n >= 1",
+        "N > 0 and row_count = 3 and (id <> 'c' or n = 2)",
+        "true",
+        "(select count(*) from result where n < 0) = 0",
+        "n <= (select max(n) from result)",
+        "result.n > 0",
     ],
 )
 def test_a_check_that_holds_passes(made, check):
@@ -56,6 +62,10 @@ def test_a_check_that_holds_passes(made, check):
         ("sum(n) > 10 and row_count > 0", 'SUM("n") = 6|SUM(n) = 6'),
         ("max(note) = NULL", "MAX(note) = x"),
         ("false", "False"),
+        ("n >= 2", "rows that fail (n >= 2) = 1"),
+        ("id = 'a'", "= 2"),
+        ("note = 'x'", "= 1"),
+        ("n > 0 and note = 'x'", "rows that fail (note = 'x') = 1"),
     ],
 )
 def test_a_check_that_fails_says_what_was_found(made, check, why):
@@ -92,6 +102,13 @@ def test_a_change_that_compares_nothing_does_not_excuse_the_rest(made):
         "change() > 1",
         "not_null()",
         "getenv('HOME') = 'x'",
+        "1",
+        "'yes'",
+        "row_count",
+        "n >= row_count",
+        "n > 0 or sum(n) > 3",
+        "sum(n) over () > 0",
+        "change(n) > 0",
     ],
 )
 def test_what_is_no_check_is_refused_with_its_text(text):
@@ -101,6 +118,38 @@ def test_what_is_no_check_is_refused_with_its_text(text):
 def test_a_check_of_a_column_that_is_not_there_is_an_error_that_names_the_columns(made):
     with pytest.raises(JobError, match="note"):
         examine(ENGINE, made(ORDERS), ["not_null(order_id)"])
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("sum(totl) > 0", "did you mean 'total'?"),
+        ("change(sum(totl)) > 0", "did you mean 'total'?"),
+        ("list_bool_and(list_transform(list(total), lambda x: x > 0))", None),
+        ("id.nothing = 1", "nothing"),
+        ("not_null(id, missing)", "known are id, total, payload"),
+        ("sum(total)", "neither true nor false"),
+        ("total", "neither true nor false"),
+        ("total >= min(total)", "take an aggregate of"),
+        ("sum(total) > 0 and TOTAL >= 0 and payload is not null", None),
+        ("unique(id) and abs(change(sum(total))) < 0.5", None),
+    ],
+)
+def test_a_check_is_compared_with_the_columns_before_there_are_rows(check, said):
+    columns = {"id": "VARCHAR", "total": "DECIMAL(18,2)", "payload": "VARIANT"}
+    refused = refused_check(ENGINE, check, columns)
+    assert (said is None) == (refused is None), refused
+    assert said is None or said in refused
+
+
+def test_what_is_neither_true_nor_false_is_an_error_and_no_pass(made):
+    with pytest.raises(JobError, match="INTEGER, and neither true nor false"):
+        examine(ENGINE, made(ORDERS), ["max(n)"])
+
+
+def test_of_no_rows_all_conditions_on_single_rows_hold(made):
+    found = examine(ENGINE, made(ORDERS + " WHERE false"), ["n > 5", "true", "row_count = 1"])
+    assert [text for text, _ in found.failed] == ["row_count = 1"]
 
 
 @settings(max_examples=12, deadline=None)

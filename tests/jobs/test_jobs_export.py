@@ -8,7 +8,7 @@ from outputs import ENGINE, start
 
 import esanalytics as ea
 from esanalytics.engines import Plan, Result
-from esanalytics.errors import CheckError, DestinationError, EngineError
+from esanalytics.errors import CheckError, DestinationError, EngineError, JobError
 
 
 def result(query="SELECT 'k' || i AS id, i AS n FROM range(10) t(i)"):
@@ -28,7 +28,19 @@ def store(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["x.parquet", "x.csv", "x.jsonl", "x.xlsx", "folder/x.parquet", "folder/", "delta:table", "x.delta"]
+    "name",
+    [
+        "x.parquet",
+        "x.csv",
+        "x.jsonl",
+        "x.xlsx",
+        "folder/x.parquet",
+        "folder/",
+        "x.csv.gz",
+        "x.pq",
+        "delta:table",
+        "x.delta",
+    ],
 )
 def test_an_answer_goes_where_the_destination_says(tmp_path, name):
     where = f"delta:{tmp_path}/table" if name.startswith("delta:") else f"{tmp_path}/{name}"
@@ -83,6 +95,7 @@ def test_a_query_that_fails_leaves_the_old_output(tmp_path):
         ("x.html", {}, "an answer is no page"),
         ("x.parquet", {"mode": "window"}, "no window"),
         ("x.duckdb", {}, "give table a name"),
+        ("sqlite:///x.db", {}, "give table a name"),
         ("x.duckdb", {"table": "t", "mode": "upsert"}, "name its columns"),
         ("x.duckdb", {"table": "t", "mode": "upsert", "key": "nothing"}, "choose some of id, n"),
         ("x/", {"partition_by": "nothing"}, "choose some of id, n"),
@@ -90,7 +103,7 @@ def test_a_query_that_fails_leaves_the_old_output(tmp_path):
 )
 def test_what_cannot_be_is_refused_with_the_remedy(tmp_path, name, options, said):
     with pytest.raises(DestinationError, match=said):
-        ea.export(result(), f"{tmp_path}/{name}", **options)
+        ea.export(result(), name if "://" in name else f"{tmp_path}/{name}", **options)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,6 +131,21 @@ def test_a_disk_that_takes_no_more_leaves_the_old_output(tmp_path):
     assert "make room there" in said
     assert (tmp_path / "x.parquet").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_a_check_that_fails_speaks_of_no_job(tmp_path):
+    with pytest.raises(CheckError) as failed:
+        ea.export(result(), tmp_path / "x.csv", checks=["n > 0"])
+    assert str(failed.value).startswith("failed n > 0 (rows that fail (n > 0) = 1); the old output stays")
+    with pytest.raises(JobError, match=r"^'totl > 0' is no check"):
+        ea.export(result(), tmp_path / "x.csv", checks=["totl > 0"])
+
+
+@pytest.mark.parametrize("convert", [Result.df, Result.arrow, Result.pl, list])
+def test_a_frame_is_no_answer(tmp_path, convert):
+    with pytest.raises(TypeError, match="is no answer of a store; give a Result"):
+        ea.export(convert(result()), tmp_path / "x.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -209,7 +209,7 @@ def test_what_is_wrong_is_told_with_its_place_and_remedy(said, more, expected):
         ("out/x", "does not end in a format's name"),
         ("out/{start:%Y-%m}.csv", "several windows have the same output; add %d, as in {start:%d}"),
         ("s3://bucket/{date}.xlsx", "'xlsx' cannot be written there"),
-        ("out/{date}.duckdb/", "does not end in a format's name"),
+        ("out/{date}.duckdb/", "'duckdb' is one file, and this is a folder"),
         ("", "is empty"),
     ],
 )

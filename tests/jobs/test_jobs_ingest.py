@@ -9,10 +9,12 @@ import pytest
 from shop_of_jobs import NOW, jobs_of
 
 import esanalytics as ea
-from esanalytics.errors import InvalidEventError, JobTimeoutError
+from esanalytics.errors import InvalidEventError, JobTimeoutError, LockedError
 from esanalytics.jobs import _deadline, _ingest
+from esanalytics.jobs._call import folder_of
 from esanalytics.jobs._jobs import exit_code
 from esanalytics.jobs._ledger import Ledger
+from esanalytics.jobs._lock import locked
 
 TEXT = """
 [ingest.drops]
@@ -142,15 +144,15 @@ def test_what_may_go_better_is_tried_again_and_only_that(tmp_path, monkeypatch):
     lines(tmp_path / "drops/b.jsonl", range(3, 5))
     appended, tried = _ingest._appended, []
 
-    def flaky(job, call, path):
-        tried.append(path[-7:])
-        if path.endswith("b.jsonl") and len(tried) < 4:
+    def flaky(job, call, files):
+        tried.append([path[-7:] for path in files])
+        if len(tried) < 3:
             raise OSError(errno.EIO, "Input/output error")
-        return appended(job, call, path)
+        return appended(job, call, files)
 
     monkeypatch.setattr(_ingest, "_appended", flaky)
     (outcome,) = jobs.run_due(now=NOW)
-    assert tried == ["a.jsonl", "b.jsonl", "b.jsonl", "b.jsonl"]
+    assert tried == [["a.jsonl", "b.jsonl"]] * 3
     assert (outcome.phase, outcome.rows) == ("done", 5)
     assert [(row.attempt, row.phase) for row in jobs.history("drops")] == [(3, "done"), (2, "failed"), (1, "failed")]
     (tmp_path / "drops/c.jsonl").write_text("{no json\n")
@@ -163,14 +165,17 @@ def test_files_that_take_too_long_come_in_the_next_time(tmp_path, monkeypatch):
     ea.Store.create(tmp_path / "shop")
     overdue, told = [], []
     text = TEXT.partition("[jobs")[0] + 'timeout = "1s"\n'
-    jobs = jobs_of(tmp_path, text, overdue=overdue.append, tell=told.append)
+    jobs_of(tmp_path, text)
+    (tmp_path / "jobs.toml").write_text((tmp_path / "jobs.toml").read_text().replace('"drops/*.jsonl"', '"drops/*"'))
+    jobs = ea.jobs.load(tmp_path / "jobs.toml", overdue=overdue.append, tell=told.append)
     lines(tmp_path / "drops/a.jsonl", range(3))
-    lines(tmp_path / "drops/b.jsonl", range(3, 5))
+    (tmp_path / "drops/b.csv").write_text("stream_id,type,occurred_at\no3,Placed,2026-03-02\no4,Placed,2026-03-02\n")
+    os.utime(tmp_path / "drops/b.csv", (time.time() - 10,) * 2)
     appended = _ingest._appended
 
-    def slow(job, call, path):
+    def slow(job, call, files):
         time.sleep(1.8)
-        return appended(job, call, path)
+        return appended(job, call, files)
 
     with monkeypatch.context() as patch:
         patch.setattr(_ingest, "_appended", slow)
@@ -181,3 +186,90 @@ def test_files_that_take_too_long_come_in_the_next_time(tmp_path, monkeypatch):
     assert told[-1]["phase"] == "timed out"
     assert {"run", "job", "window", "rows", "seconds"} <= told[-1].keys()
     assert jobs.run_due(now=NOW)[0].rows == 2
+
+
+def recorded(path, names, minutes):
+    events = [
+        {"stream_id": name, "type": "Placed", "occurred_at": f"2026-03-02T00:{n:02}:00Z", "id": name}
+        | {"recorded_at": f"2026-03-02T01:{n:02}:00Z"}
+        for name, n in zip(names, minutes, strict=True)
+    ]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    os.utime(path, (time.time() - 10,) * 2)
+
+
+def test_files_whose_events_were_recorded_in_turns_come_in_together(tmp_path, jobs):
+    recorded(tmp_path / "drops/customers.jsonl", ["c1", "c2", "c3"], [0, 4, 8])
+    recorded(tmp_path / "drops/orders.jsonl", ["o1", "o2"], [2, 6])
+    first, *_ = jobs.run_due(now=NOW)
+    assert (first.error, first.rows) == (None, 5)
+    with ea.Store.open(tmp_path / "shop") as store:
+        assert [event["stream_id"] for event in store.log.events().order_by("position")] == [
+            "c1",
+            "o1",
+            "c2",
+            "o2",
+            "c3",
+        ]
+    assert jobs.run_due(now=NOW) == []
+    assert ea.Store.open(tmp_path / "shop").log.count() == 5
+
+
+def test_where_one_of_them_cannot_be_read_all_wait_for_it(tmp_path, jobs):
+    recorded(tmp_path / "drops/customers.jsonl", ["c1", "c2"], [0, 4])
+    recorded(tmp_path / "drops/orders.jsonl", ["o1"], [2])
+    good = (tmp_path / "drops/orders.jsonl").read_text()
+    (tmp_path / "drops/orders.jsonl").write_text("{no json\n" + good)
+    assert isinstance(jobs.run_due(now=NOW)[0].error, InvalidEventError)
+    assert count(tmp_path) == 0
+    (tmp_path / "drops/orders.jsonl").write_text(good)
+    assert jobs.run_due(now=NOW)[0].rows == 3
+
+
+def test_an_export_that_is_named_is_of_what_has_come(tmp_path, jobs):
+    lines(tmp_path / "drops/a.jsonl", range(3))
+    first, export, *_ = jobs.run("latest", now=NOW)
+    assert (first.unit.job, first.rows, export.unit.job) == ("drops", 3, "latest")
+    lines(tmp_path / "drops/b.jsonl", range(3, 5))
+    assert [(one.unit.job, one.rows) for one in jobs.run("drops", now=NOW)] == [("drops", 2)]
+
+
+def test_an_ingest_with_a_schedule_is_run_before_a_named_export_when_it_is_due(tmp_path):
+    ea.Store.create(tmp_path / "shop")
+    jobs = jobs_of(tmp_path, TEXT.replace('service = "orders"', 'service = "orders"\nschedule = "@daily"'))
+    lines(tmp_path / "drops/a.jsonl", range(3))
+    assert jobs.run("latest", now=NOW)[0].unit.job == "drops"
+    lines(tmp_path / "drops/b.jsonl", range(3, 5))
+    assert {one.unit.job for one in jobs.run("latest", now=NOW)} == {"latest"}
+    assert jobs.run("drops", now=NOW)[0].rows == 2
+
+
+def test_while_another_process_ingests_nothing_is_exported(tmp_path, jobs):
+    lines(tmp_path / "drops/a.jsonl", range(3))
+    jobs.run_due(now=NOW)
+    lines(tmp_path / "drops/b.jsonl", range(3, 5))
+    with locked(folder_of(jobs.file) / "locks", "drops"):
+        outcomes = jobs.run_due(now="2026-03-06T12:00:00Z")
+    assert {(one.unit.job, one.phase) for one in outcomes} == {("drops", "refused"), ("latest", "refused")}
+    assert all(isinstance(one.error, LockedError) for one in outcomes)
+    assert exit_code(outcomes) == 75
+    assert jobs.run_due(now="2026-03-06T12:00:00Z")[0].phase == "done"
+    assert count(tmp_path) == 5
+
+
+def test_the_status_tells_of_an_ingest_that_fails_and_exports_go_on(tmp_path, jobs):
+    assert [(one.unit.job, one.phase, one.is_ingest) for one in jobs.status(now=NOW)][1:] == [("drops", None, True)]
+    lines(tmp_path / "drops/a.jsonl", range(3))
+    jobs.run_due(now=NOW)
+    (tmp_path / "drops/b.jsonl").write_text("{no json\n")
+    jobs.run_due(now="2026-03-06T12:00:00Z")
+    export, ingest = jobs.status(now="2026-03-06T13:00:00Z")
+    assert (export.phase, export.window.start.day) == ("done", 5)
+    assert (ingest.phase, ingest.open, ingest.is_ingest, ingest.age) == ("failed", 1, True, None)
+    assert "b.jsonl:1" in ingest.error
+    assert [one.unit.job for one in jobs.status("drops", now=NOW)] == ["drops"]
+    (tmp_path / "drops/b.jsonl").unlink()
+    lines(tmp_path / "drops/c.jsonl", range(5, 6))
+    jobs.run_due(now="2026-03-06T14:00:00Z")
+    assert (jobs.status("drops")[0].phase, jobs.status("drops")[0].open) == ("done", 0)

@@ -100,9 +100,7 @@ def test_an_output_belongs_to_one_job(ledger):
 def test_a_clock_that_was_set_back_is_noticed(ledger):
     ledger.clock("daily", NOW)
     ledger.clock("daily", NOW - dt.timedelta(minutes=4))
-    with pytest.raises(
-        ClockError, match=r"the clock says 2026-03-10T05:54:00.000000Z, the last run was at 2026-03-10T06"
-    ):
+    with pytest.raises(ClockError, match=r"the clock says 2026-03-10T05:54:00Z, the last run was at 2026-03-10T06"):
         ledger.clock("daily", NOW - dt.timedelta(minutes=6))
     ledger.clock("daily", NOW - dt.timedelta(days=1), force=True)
     ledger.clock("daily", NOW - dt.timedelta(hours=23))

@@ -167,16 +167,16 @@ def test_an_output_of_the_newest_window_needs_no_other(job):
     assert [(due.window, due.reason) for due in redone.due] == [(ready(job)[-1], "late events")]
 
 
-def test_stale_windows_come_after_those_never_done_and_count_too(job):
+def test_stale_windows_come_before_those_never_done_and_count_too(job):
     known = ready(job)
     phases = {window.key: "done" for window in known[:-2]}
     foreign = dataclasses.replace(known[3], end=known[3].end + DAY)
     stale = {known[4]: "late events", known[1]: "definition changed", known[-1]: "late events", foreign: "late events"}
     found = plan(changed(job, max_catchup=3), UNIT, phases, now=NOW, first=FIRST, stale=stale)
     assert [(due.window, due.reason) for due in found.due] == [
-        (known[-2], "due"),
-        (known[-1], "due"),
         (known[1], "definition changed"),
+        (known[4], "late events"),
+        (known[-2], "due"),
     ]
     assert found.left == 1
 

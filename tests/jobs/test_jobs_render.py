@@ -3,8 +3,10 @@
 import ast
 import dataclasses
 import datetime as dt
+import shlex
 import shutil
 import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -48,6 +50,30 @@ output = "out/off.csv"
 enabled = false
 [ingest.raw]
 files = "in/*.jsonl"
+[ingest.hourly]
+files = "hourly/*.jsonl"
+schedule = "@hourly"
+tz = "Europe/London"
+"""
+ALONE = """
+[store]
+path = "shop"
+[jobs.one]
+projection = "events"
+schedule = "*/15 * * * *"
+tz = "Europe/Berlin"
+output = "out/one.csv"
+[jobs.two]
+projection = "counts"
+schedule = "*/15 * * * *"
+tz = "Europe/Berlin"
+output = "out/two.csv"
+"""
+INCOMING = """
+[store]
+path = "shop"
+[ingest.raw]
+files = "in/*.jsonl"
 """
 
 
@@ -61,17 +87,57 @@ def file(tmp_path_factory):
 def test_jobs_of_one_schedule_are_one_call_and_those_that_are_off_are_none(file):
     (text,) = render_target("cron", file).values()
     calls = [line for line in text.splitlines() if not line.startswith("#")]
-    assert [line.rpartition(" run ")[2] for line in calls] == ["daily second", "nightly", "waiting", "raw"]
+    assert [line.rpartition(" run ")[2] for line in calls] == ["daily second", "nightly", "waiting", "hourly"]
     assert [" ".join(line.split()[:5]) for line in calls] == ["15 * * * *", "0 0 * * *", "*/15 * * * *", "0 * * * *"]
 
 
-def test_cron_takes_the_line_as_it_is(file):
+def rendered(tmp_path, text, target="cron"):
+    (tmp_path / "jobs.toml").write_text(text)
+    return render_target(target, read(tmp_path / "jobs.toml"))
+
+
+@pytest.mark.parametrize(("text", "schedule"), [(ALONE, "*/15 * * * *"), (INCOMING, "0 * * * *")])
+def test_where_there_is_one_schedule_no_job_is_named(text, schedule, tmp_path):
+    (call,) = (line for line in rendered(tmp_path, text)["crontab"].splitlines() if not line.startswith("#"))
+    assert call.startswith(f"{schedule} ")
+    assert call.endswith("jobs.toml run")
+
+
+def test_comments_say_what_the_line_does(file, tmp_path):
+    text = rendered(tmp_path, ALONE)["crontab"]
+    assert [line for line in text.splitlines() if line.startswith("#")][1:] == [
+        "# one, two: Every 15th minute of every hour (Europe/Berlin)"
+    ]
+    told = render_target("cron", file)["crontab"]
+    assert "# cron knows no Europe/Berlin: it calls at minute 15 of every hour, and the command" in told
+    assert "is not UTC, begin the line with 0 * * * * in place of\n# 0 0 * * *:" in told
+    assert "Europe/London: it calls" not in told
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_the_program_has_its_whole_path(is_beside, tmp_path, monkeypatch):
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    if is_beside:
+        python.with_name("esanalytics").write_text("")
+    monkeypatch.setattr(sys, "executable", str(python))
+    program = [str(python.with_name("esanalytics"))] if is_beside else [str(python), "-m", "esanalytics"]
+    assert f"* * * * {shlex.join(program)} jobs " in rendered(tmp_path, ALONE)["crontab"]
+    units = rendered(tmp_path, ALONE, "systemd")
+    assert any(f"ExecStart={shlex.join(program)} jobs " in text for text in units.values())
+    assert f"{shlex.join(program)} jobs " in rendered(tmp_path, ALONE, "airflow")["exports.py"]
+
+
+def test_cron_takes_the_line_as_it_is(file, tmp_path, monkeypatch):
+    program = tmp_path / "python's" / "esanalytics"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program.with_name("python")))
     (text,) = render_target("cron", file).values()
     call = next(line for line in text.splitlines() if not line.startswith("#"))
     command = " ".join(call.split(" ")[5:]).replace("\\%", "%")
-    said = subprocess.run(
-        ["sh", "-c", command.replace("esanalytics", "printf '%s\\n'", 1)], capture_output=True, text=True, check=True
-    )
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines() == ["jobs", "-f", str(file.path), "run", "daily", "second"]
     assert "\\%" in call
 
@@ -98,7 +164,10 @@ def test_github_gets_a_workflow(file):
     found = yaml.safe_load(text)
     assert [one["cron"] for one in found[True]["schedule"]] == ["15 * * * *", "0 0 * * *", "*/15 * * * *", "0 * * * *"]
     assert found["concurrency"]["group"] == "exports"
-    assert found["jobs"]["exports"]["steps"][-1]["run"] == "esanalytics jobs -f jobs.toml run"
+    install, run = (step["run"] for step in found["jobs"]["exports"]["steps"][-2:])
+    assert run == "esanalytics jobs -f jobs.toml run"
+    assert install == 'pip install "ESANALYTICS"'
+    assert "install it your own way" in text
 
 
 def test_airflow_gets_python(file):
@@ -111,7 +180,10 @@ def test_airflow_gets_python(file):
 def test_systemd_takes_the_units(file, tmp_path):
     found = render_target("systemd", file)
     assert len(found) == 8
-    assert all("Persistent=true" in text for name, text in found.items() if name.endswith(".timer"))
+    timers = {name: text for name, text in found.items() if name.endswith(".timer")}
+    assert all("Persistent=true" in text for text in timers.values())
+    assert all(f"systemctl --user enable --now {name}\n" in text for name, text in timers.items())
+    assert all("~/.config/systemd/user/" in text for text in found.values())
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not here")
     for name, text in found.items():

@@ -56,3 +56,9 @@ def test_parameters_go_in_and_a_page_comes_out(tmp_path, notebook):
     notebook("print('mended')")
     assert jobs.run_due(now=NOW)[0].phase == "done"
     assert not rejected.exists()
+
+
+def test_the_kernel_says_nothing_of_its_own(tmp_path, notebook, capfd):
+    notebook("print('quiet')")
+    assert shop(tmp_path, TEXT).run_due(now=NOW)[0].phase == "done"
+    assert "Kernel is running" not in capfd.readouterr().err

@@ -6,6 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import duckdb
 import pytest
 from shop_of_jobs import CODE, EVENTS, NOW, append, event, files_of, jobs_of, rows, shop, told
 
@@ -114,7 +115,7 @@ def test_an_earlier_first_event_makes_earlier_windows_due(tmp_path):
     jobs.run_due(now=NOW)
     append(tmp_path, event(-30, "o0"))
     assert [(o.window.start.day, o.reason) for o in jobs.run_due(now=NOW)] == [
-        (27, "due"), (28, "due"), (1, "late events"), (2, "late events"), (3, "late events"), (4, "late events"),
+        (1, "late events"), (2, "late events"), (3, "late events"), (4, "late events"), (27, "due"), (28, "due"),
     ]  # fmt: skip
 
 
@@ -277,7 +278,7 @@ def test_one_that_is_locked_is_told_and_waited_for(tmp_path):
         outcomes = jobs.run_due(now=NOW)
         assert isinstance(outcomes[0].error, LockedError)
         assert exit_code(outcomes[:1]) == 75
-        assert exit_code(outcomes) == 75
+        assert exit_code(outcomes) == 0
         released = threading.Timer(0.3, lambda: None)
         released.start()
     assert jobs.run_due(now=NOW, wait=dt.timedelta(seconds=5))[0].phase == "done"
@@ -530,3 +531,36 @@ def test_windows_that_lie_in_one_file_all_come_back_however_few_a_call_makes(tmp
     few = jobs_of(tmp_path, text + "max_catchup = 1\n")
     assert [[o.window.start.day for o in few.run_due(now=NOW)] for _ in range(5)] == [[1], [2], [3], [4], []]
     assert few.run_due(now=NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "reader", "path"),
+    [
+        ("g.csv.gz", "", "read_csv", "g.csv.gz"),
+        ("g-{date}.csv.gz", "", "read_csv", "g-2026-03-04.csv.gz"),
+        ("x.jsonl.gz", "", "read_json", "x.jsonl.gz"),
+        ("out/folder/", 'partition_by = ["status"]', "read_parquet", "out/folder/**/*.parquet"),
+        ("out/folder", 'partition_by = ["status"]', "read_parquet", "out/folder/**/*.parquet"),
+        ("out/folder/", "", "read_parquet", "out/folder/*.parquet"),
+    ],
+)
+def test_the_format_is_what_the_output_says_as_in_a_single_export(tmp_path, output, more, reader, path):
+    jobs = shop(
+        tmp_path,
+        f'[jobs.x]\nprojection = "CODE:orders"\nschedule = "@daily"\nwindow = "1d"\noutput = "{output}"\n{more}\n',
+    )
+    assert {one.phase for one in jobs.run_due(now=NOW)} == {"done"}
+    with duckdb.connect() as connection:
+        found = connection.sql(f"SELECT status, total FROM {reader}('{tmp_path}/{path}')").fetchall()
+    assert len(found) == 5
+    assert jobs.run_due(now=NOW) == []
+
+
+def test_validating_finds_columns_that_checks_name_and_the_result_has_not(tmp_path):
+    text = DAILY + 'checks = ["row_count > 0", "sum(totl) >= 0", "total >= 0", "status"]\n'
+    with pytest.raises(JobFileError) as found:
+        shop(tmp_path, text).validate()
+    said = str(found.value)
+    assert "'sum(totl) >= 0' is no check (there is no column 'totl'); did you mean 'total'?" in said
+    assert "'status' is no check (it is VARCHAR, and neither true nor false)" in said
+    assert said.count("is no check") == 2

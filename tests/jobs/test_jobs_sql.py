@@ -20,10 +20,11 @@ sa = pytest.importorskip("sqlalchemy")
 
 EVERYTHING = """
 SELECT 'k' AS id, 9223372036854775807::BIGINT AS big, 1.5::DOUBLE AS half, 12.50::DECIMAL(9, 2) AS price,
-    123456789012345678.25::DECIMAL(30, 2) AS exact, true AS yes, DATE '2026-03-01' AS day, 7::UTINYINT AS small,
+    1234567890123.25::DECIMAL(30, 2) AS exact, true AS yes, DATE '2026-03-01' AS day, 7::UTINYINT AS small,
     TIMESTAMPTZ '2026-03-01 10:00:00.5+02' AS instant, {'q': [1]} AS nested, {'w': 1}::VARIANT AS payload, NULL::BIGINT
-    AS nothing, 'é😀' AS odd, 18446744073709551615::UBIGINT AS huge, INTERVAL 1 DAY AS took
+    AS nothing, 'é😀' AS odd, 9007::UBIGINT AS huge, INTERVAL 1 DAY AS took
 """
+EXACT = EVERYTHING.replace("1234567890123.25", "123456789012345678.25").replace("9007", "18446744073709551615")
 
 
 def put(where, query, tmp_path, number=1, **options):
@@ -46,7 +47,7 @@ def test_sqlite_has_every_value_as_it_was(tmp_path):
         "big": 9223372036854775807,
         "half": 1.5,
         "price": 12.5,
-        "exact": "123456789012345678.25",
+        "exact": 1234567890123.25,
         "yes": 1,
         "day": "2026-03-01",
         "small": 7,
@@ -55,9 +56,29 @@ def test_sqlite_has_every_value_as_it_was(tmp_path):
         "payload": '{"w":1}',
         "nothing": None,
         "odd": "é😀",
-        "huge": "18446744073709551615",
+        "huge": 9007,
         "took": "1 day",
     }
+
+
+def test_numbers_are_compared_as_numbers_in_sqlite(tmp_path):
+    query = "SELECT i::VARCHAR AS id, (i * 10.25)::DECIMAL(18, 2) AS paid, (i * 7)::DECIMAL(38, 0) AS many"
+    put(sqlite(tmp_path), f"{query}, sum(i * 1.5) OVER ()::DECIMAL(38, 4) AS total FROM range(1, 21) t(i)", tmp_path)
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        asked = "SELECT sum(paid > 100), max(paid), max(many), sum(many > 69), max(total), "
+        asked += "min(typeof(paid)), max(typeof(paid)), min(typeof(many)) FROM t"
+        assert connection.execute(asked).fetchall() == [(11, 205.0, 140, 11, 315.0, "real", "real", "integer")]
+    connection.close()
+
+
+@pytest.mark.parametrize("number", ["123456789012345678.25::DECIMAL(30, 2)", "18446744073709551615::UBIGINT"])
+def test_a_number_that_sqlite_would_change_is_refused(tmp_path, number):
+    put(sqlite(tmp_path), "SELECT 1::DECIMAL(30, 2) AS n", tmp_path)
+    with pytest.raises(DestinationError, match="it keeps 15 digits; round the numbers, or cast them to text"):
+        put(sqlite(tmp_path), f"SELECT {number} AS n", tmp_path)
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        assert connection.execute("SELECT n FROM t").fetchall() == [(1.0,)]
+    connection.close()
 
 
 def test_a_locked_database_may_be_tried_again(tmp_path):
@@ -218,7 +239,7 @@ def rows_of(url, query):
 def test_postgresql_has_every_value_as_it_was(postgres, tmp_path):
     where = Target(postgres, "sql", "upsert", "everything", ("id",))
     for number in range(2):
-        put(where, EVERYTHING, tmp_path, number)
+        put(where, EXACT, tmp_path, number)
     (row,) = rows_of(postgres, "SELECT * FROM everything")
     assert [str(value) for value in row[:5]] == ["k", "9223372036854775807", "1.5", "12.50", "123456789012345678.25"]
     assert row[8] == FIRST.replace(hour=8, microsecond=500_000)

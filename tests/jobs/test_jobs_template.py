@@ -163,7 +163,11 @@ def test_what_lacks_in_an_output_is_named(text, line, grid, missing):
         ("x.ndjson", "jsonl"),
         ("x.duckdb", "duckdb"),
         ("postgresql+psycopg://h/x.csv", "sql"),
-        ("out/", None),
+        ("out/", "parquet"),
+        ("out", None),
+        ("g-{date}.csv.gz", "csv"),
+        ("x.jsonl.gz", "jsonl"),
+        ("tables/x.delta", "delta"),
     ],
 )
 def test_the_format_is_that_of_the_ending(text, expected):
